@@ -1,0 +1,65 @@
+"""``df.esms`` and ``series.esms``: thin doors to the functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from esms_frames.audience import Audience, prepare
+from esms_frames.campaign import send
+from esms_frames.phones import normalize_phones
+from esms_frames.results import join_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from esms_frames.client import Client
+    from esms_frames.message import Message
+
+
+@pd.api.extensions.register_dataframe_accessor("esms")
+class FrameAccessor:
+    """What can be done with a DataFrame of customers.
+
+    Examples
+    --------
+    >>> import esms_frames
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    >>> len(customers.esms.prepare().ready)
+    40
+    """
+
+    def __init__(self, df: pd.DataFrame) -> None:
+        self._df = df
+
+    def prepare(self, phone: Hashable | None = None, **options: Any) -> Audience:
+        """Find out who can be texted; see `esms_frames.prepare`."""
+        return prepare(self._df, phone, **options)
+
+    def send(self, message: Message, client: Client, **options: Any) -> pd.DataFrame:
+        """Send one text to everyone; see `esms_frames.send`."""
+        return send(self._df, message, client, **options)
+
+    def join(self, results: pd.DataFrame) -> pd.DataFrame:
+        """Put results beside these customers, whatever the index; see `esms_frames.results.join_customers`."""
+        return join_customers(self._df, results)
+
+
+@pd.api.extensions.register_series_accessor("esms")
+class SeriesAccessor:
+    """What can be done with a column of phone numbers.
+
+    Examples
+    --------
+    >>> import esms_frames
+    >>> pd.Series(["+84 901 888 484"], name="sdt").esms.normalize()["phone"].tolist()
+    ['0901888484']
+    """
+
+    def __init__(self, column: pd.Series[Any]) -> None:
+        self._column = column
+
+    def normalize(self) -> pd.DataFrame:
+        """Read the phone numbers; see `esms_frames.normalize_phones`."""
+        return normalize_phones(self._column)

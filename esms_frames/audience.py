@@ -1,0 +1,265 @@
+"""DataFrame to Audience: who is texted, who is not and why, in which batch."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from esms_frames import columns, phones
+from esms_frames.detection import phone_column
+from esms_frames.errors import InvalidInput, TooFewRecipients
+from esms_frames.message import MAX_BATCH, MIN_BATCH
+from esms_frames.phones import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import NDArray
+
+STATUSES = ("ready", "duplicate", "invalid", "excluded")
+_READY, _DUPLICATE, _INVALID, _EXCLUDED = range(4)
+
+REASON_DUPLICATE = "same phone as an earlier row"
+REASON_EXCLUDED = "on the exclude list"
+_REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED)
+
+
+@dataclass(frozen=True, repr=False)
+class Audience:
+    """Who is texted, who is not and why, in which batch. Made by `prepare`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        One row for each row of the customers, with the same index:
+
+        - ``phone``: text, ``0`` and nine digits; NA where unusable.
+        - ``network``: category, the network that the prefix was given to.
+        - ``status``: category, ``ready``, ``duplicate``, ``invalid`` or ``excluded``.
+        - ``reason``: category, why a row is not ready: the `Problem` of an invalid one, or a phrase; NA where ready.
+        - ``batch``: Int32, the number of its batch, from 1; NA where not ready.
+    column : label
+        The column of the customers that the phones were read from.
+    min_batch, max_batch : int
+        The limits that the batches keep.
+    """
+
+    frame: pd.DataFrame
+    column: Hashable
+    min_batch: int = MIN_BATCH
+    max_batch: int = MAX_BATCH
+
+    @property
+    def ready(self) -> pd.DataFrame:
+        """The rows that are texted."""
+        return self.frame[self.frame["status"] == "ready"]
+
+    @property
+    def rejected(self) -> pd.DataFrame:
+        """The rows that are not texted, each with its reason."""
+        return self.frame[self.frame["status"] != "ready"]
+
+    @property
+    def batches(self) -> tuple[pd.Series[str], ...]:
+        """The phones of each batch, in the order of the rows, as one Series a batch; each fits `Client.send`."""
+        ready = self.ready
+        if ready.empty:
+            return ()
+        ends = np.flatnonzero(np.diff(ready["batch"].to_numpy(dtype=np.int32))) + 1
+        borders = [0, *ends.tolist(), len(ready)]
+        return tuple(ready["phone"].iloc[a:b] for a, b in pairwise(borders))
+
+    def summary(self) -> pd.DataFrame:
+        """Count the rows by status and reason, the largest of each status first.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``status``, ``reason``, ``rows`` (int) and ``share`` (float, of all rows).
+        """
+        counted = self.frame.groupby(["status", "reason"], observed=True, dropna=False).size().rename("rows")
+        table = counted[counted > 0].reset_index().sort_values(["status", "rows"], ascending=[True, False])
+        return table.assign(share=table["rows"] / max(len(self.frame), 1)).reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        table = self.summary()
+        lines = [f"<Audience: {self._headline()}; phones from {self.column!r}>"]
+        lines += [
+            f"  {rows:>9,}  {share:>6.1%}  {_plain(status, reason)}"
+            for status, reason, rows, share in table.itertuples(index=False)
+        ]
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        sizes = self.frame["batch"].value_counts()
+        if sizes.empty:
+            return f"none of {len(self.frame):,} rows can be texted"
+        low, high = int(sizes.min()), int(sizes.max())
+        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        batches = "1 batch" if len(sizes) == 1 else f"{len(sizes):,} batches"
+        return f"{int(sizes.sum()):,} of {len(self.frame):,} rows can be texted, in {batches} of {size}"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (_plain(status, reason), rows, share)
+            for status, reason, rows, share in self.summary().itertuples(index=False)
+        ]
+        networks = self.ready["network"].astype(object).fillna("unknown").value_counts()
+        column = f"Phone numbers from the column <em>{html.escape(str(self.column))}</em>."
+        parts = [
+            '<div style="max-width:44em;line-height:1.5">',
+            f'<p style="margin:0 0 .6em"><strong>{html.escape(self._headline())}.</strong><br>{column}</p>',
+            _html_table("What becomes of the rows", rows),
+            _html_table("Recipients by network", [(name, n, n / networks.sum()) for name, n in networks.items()]),
+            "</div>",
+        ]
+        return "\n".join(parts)
+
+
+def prepare(
+    df: pd.DataFrame,
+    phone: Hashable | None = None,
+    *,
+    exclude: Any = None,
+    min_batch: int = MIN_BATCH,
+    max_batch: int = MAX_BATCH,
+) -> Audience:
+    """Find out who can be texted, once each, and put them into batches.
+
+    Parameters
+    ----------
+    df : DataFrame
+        The customers, one row each, with any index. It is not changed.
+    phone : label, optional
+        The column of phone numbers, in any spelling. Left out, it is found by its name (``sdt``, ``Số điện thoại``,
+        ``phone``, ``mobile``, …) or its content where that leaves no doubt.
+    exclude : list, Series or DataFrame, optional
+        Numbers that are not to be texted, in any spelling; of a DataFrame, the phone column is found in the same way.
+    min_batch, max_batch : int, optional
+        How many numbers a batch may have: 30 to 5000, the gateway's limits. `min_batch` may be lowered for customer
+        care, say for a test message to one's own phone; `send` refuses advertising with less than 30.
+
+    Returns
+    -------
+    Audience
+        With a frame that has a row for each row of `df`. Of several rows with the same number, in whatever spelling,
+        the first is ready and the others are ``duplicate``. n numbers make ceil(n / max_batch) batches of equal size
+        (±1), in the order of the rows.
+
+    Raises
+    ------
+    PhoneColumnError
+        When it is not clear which column is meant; the error lists the candidates.
+    TooFewRecipients
+        When fewer than `min_batch` rows are ready, with the counts.
+    InvalidInput
+        When `exclude` can't be relied on, or the limits contradict each other.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)] + ["+84 901 888 410", "n/a"]})
+    >>> prepare(customers)
+    <Audience: 40 of 42 rows can be texted, in 1 batch of 40; phones from 'sdt'>
+             40   95.2%  ready to send
+              1    2.4%  duplicate: same phone as an earlier row
+              1    2.4%  invalid: not a number
+    """
+    _check_limits(min_batch, max_batch)
+    column = phone_column(df, phone)
+    found = phones.read(df[column])
+    frame = _judged(found, df.index, _excluded_numbers(exclude))
+    status = frame["status"].cat.codes.to_numpy()
+    ready = status == _READY
+    counts = np.bincount(status, minlength=len(STATUSES)).tolist()
+    if counts[_READY] < min_batch:
+        raise TooFewRecipients(min_batch, dict(zip(STATUSES, counts, strict=True)))
+    batch = np.zeros(len(df), dtype=np.int32)
+    batch[ready] = equal_batches(counts[_READY], max_batch)
+    return Audience(frame.assign(batch=pd.arrays.IntegerArray(batch, mask=~ready)), column, min_batch, max_batch)
+
+
+def equal_batches(n: int, max_batch: int) -> NDArray[np.int32]:
+    """Give each of n recipients a batch: ceil(n / max_batch) batches of equal size (±1), from 1, in order."""
+    count = -(-n // max_batch)
+    return (np.arange(n, dtype=np.int64) * count // n + 1).astype(np.int32)
+
+
+def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
+    usable = found >= 0
+    is_excluded = usable & np.isin(found, excluded) if excluded.size else np.zeros(len(found), dtype=bool)
+    is_duplicate = usable & ~is_excluded & pd.Series(found).duplicated().to_numpy()
+    status = np.select([~usable, is_excluded, is_duplicate], [_INVALID, _EXCLUDED, _DUPLICATE], _READY).astype(np.int8)
+    by_status = np.array([-1, _REASONS.index(REASON_DUPLICATE), 0, _REASONS.index(REASON_EXCLUDED)], dtype=np.int8)
+    reason = np.where(usable, by_status[status], phones.problem_of(found).codes)
+    return pd.DataFrame(
+        {
+            "phone": phones.phone_text(found),
+            "network": phones.network_of(found),
+            "status": columns.category_from_codes(status, STATUSES),
+            "reason": columns.category_from_codes(reason, _REASONS),
+        },
+        index=index,
+    )
+
+
+def _excluded_numbers(exclude: Any) -> NDArray[np.int32]:
+    """Read the numbers to leave out; a list that can't be relied on is refused, for someone on it could be texted."""
+    if exclude is None:
+        return np.empty(0, dtype=np.int32)
+    if isinstance(exclude, pd.DataFrame):
+        exclude = exclude[phone_column(exclude)]
+    elif isinstance(exclude, (set, frozenset)):
+        exclude = list(exclude)
+    found = phones.read(phones.one_column(exclude))
+    problems = phones.problem_of(found)
+    for problem, meaning in ((Problem.SEVERAL, "several numbers"), (Problem.ROUNDED, "a rounded number")):
+        rows = np.flatnonzero(problems == problem)
+        if rows.size:
+            raise InvalidInput(
+                f"exclude holds {meaning} in one cell ({rows.size:,} times, first at position {rows[0]}), so it is not "
+                "clear whom to leave out: give each number a row of its own."
+            )
+    if len(found) and not (found >= 0).any():
+        raise InvalidInput(
+            f"exclude has {len(found):,} entries and none is a mobile number: is it the right list or column?"
+        )
+    return np.unique(found[found >= 0])
+
+
+def _check_limits(min_batch: int, max_batch: int) -> None:
+    if not 1 <= min_batch <= max_batch <= MAX_BATCH:
+        raise InvalidInput(
+            f"min_batch {min_batch} and max_batch {max_batch} don't fit: 1 ≤ min_batch ≤ max_batch ≤ {MAX_BATCH}."
+        )
+    if max_batch < 2 * min_batch - 1:
+        raise InvalidInput(
+            f"Batches of {min_batch} to {max_batch} can't hold every count of numbers: "
+            f"raise max_batch to at least {2 * min_batch - 1}."
+        )
+
+
+def _plain(status: str, reason: Any) -> str:
+    if status == "ready":
+        return "ready to send"
+    return f"{status}: {str(reason).replace('_', ' ')}"
+
+
+def _html_table(title: str, rows: list[tuple[Any, int, float]]) -> str:
+    cell = "padding:.15em .8em .15em 0;text-align:{};border:0;background:none"
+    left, right = cell.format("left"), cell.format("right") + ";font-variant-numeric:tabular-nums"
+    bar = '<div style="width:{:.1f}%;min-width:1px;height:.7em;background:#1f77b4"></div>'
+    body = "".join(
+        f'<tr style="background:none"><td style="{left}">{html.escape(str(name))}</td>'
+        f'<td style="{right}">{count:,}</td><td style="{right}">{share:.1%}</td><td style="{left};width:12em">{bar.format(100 * share)}</td></tr>'
+        for name, count, share in rows
+    )
+    return (
+        f'<table style="border-collapse:collapse;margin:0 0 .8em;width:100%">'
+        f'<caption style="text-align:left;caption-side:top;opacity:.75;padding:0">{title}</caption>{body}</table>'
+    )

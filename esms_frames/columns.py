@@ -1,0 +1,39 @@
+"""Build pandas columns from arrays, in the dtypes that this pandas uses by default."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import numpy as np
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@cache
+def text_dtype() -> Any:
+    """Give the dtype of text: ``str`` on pandas 3, ``string[pyarrow]`` on pandas 2, where ``str`` is ``object``."""
+    default = pd.Series(["a"]).dtype
+    return default if isinstance(default, pd.StringDtype) else pd.StringDtype("pyarrow")
+
+
+def text_from_arrow(array: Any) -> Any:
+    """Turn an Arrow string array into a pandas text array without a Python object per row."""
+    return text_dtype().__from_arrow__(array.cast(pa.large_string()))
+
+
+def text_from_codes(codes: NDArray[np.signedinteger[Any]], values: Sequence[str | None]) -> Any:
+    """Repeat few texts over many rows: row i gets ``values[codes[i]]``, and NA where the code is negative."""
+    taken = pa.array(values, pa.large_string()).take(pa.array(codes, mask=codes < 0))
+    return text_from_arrow(taken)
+
+
+def category_from_codes(codes: NDArray[np.signedinteger[Any]], categories: Sequence[str]) -> Any:
+    """Build a categorical column: row i is ``categories[codes[i]]``, and NA where the code is negative."""
+    labels: Any = list(categories)
+    return pd.Categorical.from_codes(codes, categories=labels)

@@ -1,0 +1,188 @@
+"""A local stand-in for the gateway: a real HTTP server on this machine that answers as the gateway does."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from esms_frames.client import Client
+from esms_frames.errors import InvalidInput
+from esms_frames.message import MIN_BATCH, SmsType
+from esms_frames.sandbox.app import BASE_PATH, App
+from esms_frames.sandbox.gateway import BRANDNAMES, FAILURE_RATES, PRICES, Gateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Sandbox"]
+
+_HOST = "127.0.0.1"
+
+
+class Sandbox:
+    """A gateway to try with: it checks, charges and reports like the real one, and delivers nothing.
+
+    It listens on this machine only, from entering to leaving the ``with`` block (or from `start` to `stop`). Each
+    sandbox is an account of its own, with keys of its own. What becomes of a message is drawn from the seed and the
+    ids, so the same campaign gives the same results again.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Another seed, other deliveries.
+    brandnames : mapping of str to type(s), optional
+        The registered names, each with ``"customer_care"``, ``"advertising"`` or a list of both; by default the
+        vendor's trial names ``Baotrixemay`` (customer care) and ``QC_ONLINE`` (advertising).
+    balance : int, optional
+        What the account has at first, in VND.
+    prices : mapping of str to int, optional
+        VND a part, by network.
+    failure_rates : mapping of str to float, optional
+        The share of messages that are not delivered, by network.
+    report_delay : float, optional
+        Seconds after which the last delivery report of a send has come; the reports spread evenly until then.
+    latency : float, optional
+        Seconds that each answer takes.
+    customer_care_floor : int, optional
+        How few numbers a customer-care request may have. 30 by default, as for advertising: the vendor's pages
+        disagree, and what passes here is to pass there.
+    port : int, optional
+        Where to listen; by default any free port.
+    api_key, secret_key : str, optional
+        The account's keys; by default random ones.
+
+    Examples
+    --------
+    >>> import esms_frames as ef
+    >>> with ef.Sandbox() as sandbox:
+    ...     answer = sandbox.client().send(
+    ...         ef.Message("Cam on quy khach!", "Baotrixemay"), [f"09018884{n}" for n in range(10, 40)]
+    ...     )
+    ...     len(sandbox.sent)
+    30
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        brandnames: Mapping[str, str | Iterable[str]] | None = None,
+        balance: int = 100_000_000,
+        prices: Mapping[str, int] | None = None,
+        failure_rates: Mapping[str, float] | None = None,
+        report_delay: float = 5.0,
+        latency: float = 0.0,
+        customer_care_floor: int = MIN_BATCH,
+        port: int = 0,
+        api_key: str | None = None,
+        secret_key: str | None = None,
+    ) -> None:
+        self._gateway = Gateway(
+            api_key=api_key or secrets.token_hex(16),
+            secret_key=secret_key or secrets.token_hex(16),
+            brandnames=BRANDNAMES if brandnames is None else {n: _types(n, t) for n, t in brandnames.items()},
+            balance=balance,
+            prices=PRICES if prices is None else prices,
+            failure_rates=FAILURE_RATES if failure_rates is None else failure_rates,
+            report_delay=report_delay,
+            customer_care_floor=customer_care_floor,
+            seed=seed,
+        )
+        self._latency = latency
+        self._port = port
+        self._server: BaseWSGIServer | None = None
+
+    def start(self) -> Self:
+        """Begin to listen; a sandbox that listens already stays as it is."""
+        if self._server is None:
+            try:
+                self._server = make_server(
+                    _HOST, self._port, App(self._gateway, self._latency), threaded=True, request_handler=_Handler
+                )
+            except (OSError, SystemExit) as error:
+                raise InvalidInput(
+                    f"The sandbox can't listen on port {self._port} of {_HOST}: choose another, or 0 for a free one."
+                ) from error
+            threading.Thread(target=self._server.serve_forever, name="esms-sandbox", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; what was taken stays known, and `start` goes on with it."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The address to give a client as ``base_url``."""
+        if self._server is None:
+            raise InvalidInput(
+                "The sandbox does not listen: use it as `with ef.Sandbox() as sandbox:`, or call start()."
+            )
+        return f"http://{_HOST}:{self._server.server_port}{BASE_PATH}"
+
+    @property
+    def api_key(self) -> str:
+        """The account's ApiKey, good for this sandbox only."""
+        return self._gateway.api_key
+
+    @property
+    def secret_key(self) -> str:
+        """The account's SecretKey, good for this sandbox only."""
+        return self._gateway.secret_key
+
+    def client(self, **options: Any) -> Client:
+        """Make a client of this sandbox; `options` as for `Client`."""
+        return Client(self.api_key, self.secret_key, base_url=self.url, **options)
+
+    @property
+    def balance(self) -> int:
+        """What the account has left, in VND."""
+        return self._gateway.balance
+
+    @property
+    def sent(self) -> pd.DataFrame:
+        """The ledger: one row for each message that was taken, in the order of taking.
+
+        Columns: ``phone``, ``sms_id``, ``request_id``, ``campaign``, ``brandname``, ``sms_type``, ``content``,
+        ``accepted_at`` (Vietnam time).
+        """
+        columns = ["sms_id", "request_id", "campaign", "brandname", "sms_type", "content", "accepted_at"]
+        sends = list(self._gateway.sends.values())
+        ledger = pd.DataFrame([[getattr(send, name) for name in columns] for send in sends], columns=columns)
+        ledger.insert(0, "phone", pd.Series([send.phones for send in sends], dtype=object))
+        return ledger.explode("phone", ignore_index=True)
+
+    def __repr__(self) -> str:
+        where = f"at {self.url}" if self._server else "not listening"
+        return f"<Sandbox {where}, {len(self._gateway.sends):,} requests taken>"
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps connections open, as the gateway does
+    wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
+    disable_nagle_algorithm = True
+
+    def log_request(self, *_: object) -> None:
+        """Write no log: the address holds the keys in some operations."""
+
+    def log_error(self, *_: object) -> None:
+        """Write no log: a client that hangs up is no error here."""
+
+
+def _types(name: str, types: str | Iterable[str]) -> frozenset[SmsType]:
+    try:
+        return frozenset(SmsType(kind) for kind in ([types] if isinstance(types, str) else types))
+    except ValueError as error:
+        raise InvalidInput(f"brandnames[{name!r}]: {error}; use 'customer_care', 'advertising' or both.") from None

@@ -1,0 +1,244 @@
+"""What the sandbox knows and decides: accounts, prices, the ledger of what it took, and what became of each message."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esms_frames import clock, numbering
+from esms_frames.errors import lookup
+from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+BRANDNAMES: Mapping[str, frozenset[SmsType]] = {
+    "Baotrixemay": frozenset({SmsType.CUSTOMER_CARE}),
+    "QC_ONLINE": frozenset({SmsType.ADVERTISING}),
+}
+"""The names that the vendor publishes for trials, with their types."""
+
+PRICES: Mapping[str, int] = {"Viettel": 800, "MobiFone": 850, "VinaPhone": 830, "Vietnamobile": 780, "Gmobile": 780}
+"""VND a part by network. Made up, but for MobiFone's, which gives the vendor's sample answer for 0901888484."""
+
+OTHER_PRICE = 850
+"""VND a part on networks that `PRICES` does not list."""
+
+FAILURE_RATES: Mapping[str, float] = {"Viettel": 0.02, "MobiFone": 0.03, "VinaPhone": 0.03}
+"""The share of messages that are not delivered, by network. Made up."""
+
+OTHER_FAILURE_RATE = 0.08
+
+_WORDS = {
+    101: "Authorize Failed",
+    104: "Brand name code is not exist",
+    107: "Each request has at least 30 numbers to be approved",
+    124: "Request exist 1",
+}
+"""The gateway's own words where its documentation shows them; for other codes the table's meaning stands in."""
+
+_PHONE = re.compile("0[0-9]{9}")
+_REPETITION = timedelta(hours=24)
+_REMEMBERED = timedelta(days=7)  # what the two status queries know
+
+
+class BadRequest(Exception):  # noqa: N818 - named as in HTTP
+    """Raised for a request of which the gateway's documentation says nothing: it is answered with HTTP 400."""
+
+
+@dataclass(frozen=True)
+class Send:
+    """One accepted request."""
+
+    sms_id: str
+    request_id: str | None
+    campaign: str | None
+    brandname: str
+    sms_type: SmsType
+    content: str
+    phones: tuple[str, ...]
+    price: int
+    accepted_at: datetime
+    send_at: datetime
+
+
+@dataclass
+class Gateway:
+    """The state behind a sandbox, and the decisions of a gateway, without HTTP. Safe to use from several threads."""
+
+    api_key: str
+    secret_key: str
+    brandnames: Mapping[str, frozenset[SmsType]]
+    balance: int
+    prices: Mapping[str, int]
+    failure_rates: Mapping[str, float]
+    report_delay: float
+    customer_care_floor: int
+    seed: int
+    sends: dict[str, Send] = field(default_factory=dict)
+    _by_request: dict[str, Send] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> dict[str, Any]:
+        """Judge a request to send; take it, or say why not."""
+        code = self._objection(path_type, fields, phones)
+        if code:
+            return refusal(code)
+        sms_type = SmsType.ADVERTISING if fields["SMSTYPE"] == "1" else SmsType.CUSTOMER_CARE
+        different = tuple(dict.fromkeys(phones))
+        price = self._price(fields["CONTENT"], fields["BRANDNAME"], different)
+        request_id = fields.get("REQUESTID")
+        now = clock.now()
+        with self._lock:
+            earlier = self._by_request.get(request_id) if request_id else None
+            if earlier and now - earlier.accepted_at < _REPETITION:
+                return refusal(124)
+            if price > self.balance:
+                return refusal(103)
+            self.balance -= price
+            accepted = Send(
+                self._new_id(request_id),
+                request_id,
+                fields.get("CAMPAIGNID"),
+                fields["BRANDNAME"],
+                sms_type,
+                fields["CONTENT"],
+                different,
+                price,
+                now,
+                max(now, _send_date(fields.get("SENDDATE")) or now),
+            )
+            self.sends[accepted.sms_id] = accepted
+            if request_id:
+                self._by_request[request_id] = accepted
+        return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
+
+    def get_balance(self, api_key: str, secret_key: str) -> dict[str, Any]:
+        """Tell the balance."""
+        if not self._knows(api_key, secret_key):
+            return {"CodeResponse": "101", "ErrorMessage": _WORDS[101]}
+        return {"Balance": self.balance, "CodeResponse": "100", "UserID": 9999}
+
+    def status(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
+        """Tell how many messages of a send were delivered so far."""
+        if not self._knows(api_key, secret_key):
+            return {"CodeResponse": "101", "ErrorMessage": _WORDS[101]}
+        found = self._recent(sms_id)
+        if found is None:
+            return {"CodeResponse": "105", "ErrorMessage": lookup(105).meaning}
+        reported, delivered = self._reports(found)
+        waiting = found.send_at > clock.now()
+        return {
+            "CodeResponse": "100",
+            "SMSID": found.sms_id,
+            "SendFailed": int((reported & ~delivered).sum()),
+            "SendStatus": 2 if waiting else 5 if reported.all() else 7,
+            "SendSuccess": int((reported & delivered).sum()),
+            "TotalPrice": float(found.price),
+            "TotalReceiver": len(found.phones),
+            "TotalSent": 0 if waiting else len(found.phones),
+        }
+
+    def receivers(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
+        """Tell what became of each number of a send so far."""
+        if not self._knows(api_key, secret_key):
+            return refusal(101)
+        found = self._recent(sms_id)
+        if found is None:
+            return refusal(105)
+        reported, delivered = self._reports(found)
+        names, codes = _networks(found.phones)
+        rows = zip(found.phones, codes.tolist(), reported.tolist(), (reported & delivered).tolist(), strict=True)
+        return {
+            "CodeResult": "100",
+            "ReceiverList": [
+                {
+                    "IsSent": sent,
+                    "NetworkName": names[code] if code >= 0 else "",
+                    "Phone": phone,
+                    "Retry": 0,
+                    "SentResult": result,
+                }
+                for phone, code, sent, result in rows
+            ],
+        }
+
+    def _knows(self, api_key: str, secret_key: str) -> bool:
+        return (api_key, secret_key) == (self.api_key, self.secret_key)
+
+    def _objection(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> int:
+        """Find the first code for which a request is refused, whatever else was sent before; 0 if there is none."""
+        sms_type = fields.get("SMSTYPE", "")
+        brandname = fields.get("BRANDNAME", "")
+        floor = MIN_BATCH if path_type is SmsType.ADVERTISING else self.customer_care_floor
+        objections = [
+            (101, not self._knows(fields.get("APIKEY", ""), fields.get("SECRETKEY", ""))),
+            (300, not sms_type),
+            (118, sms_type != str(path_type.code)),
+            (104, path_type not in self.brandnames.get(brandname, ())),
+            (108, not all(_PHONE.fullmatch(phone) for phone in phones)),
+            (107, len(set(phones)) < floor),
+            (120, len(set(phones)) > MAX_BATCH),
+        ]
+        code = next((code for code, applies in objections if applies), 0)
+        if not code and not fields.get("CONTENT", "").strip():
+            raise BadRequest("CONTENT is empty")
+        if not code and len(fields.get("REQUESTID", "")) > 50:
+            raise BadRequest("REQUESTID has more than 50 characters")
+        return code
+
+    def _price(self, content: str, brandname: str, phones: Sequence[str]) -> int:
+        names, codes = _networks(phones)
+        by_network = np.array([self.prices.get(name, OTHER_PRICE) for name in names] + [OTHER_PRICE])
+        return Message(content, brandname).parts * int(by_network[codes].sum())
+
+    def _new_id(self, request_id: str | None) -> str:
+        seen = (
+            f"{self.seed}:{request_id}:{len(self.sends) if request_id is None or request_id in self._by_request else 0}"
+        )
+        return hashlib.sha256(seen.encode()).hexdigest()[:32]
+
+    def _recent(self, sms_id: str) -> Send | None:
+        found = self.sends.get(sms_id)
+        return found if found and clock.now() - found.accepted_at <= _REMEMBERED else None
+
+    def _reports(self, send: Send) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell for each number whether its report is there by now, and whether it says delivered (sooner or later)."""
+        names, codes = _networks(send.phones)
+        digests = b"".join(
+            hashlib.blake2b(f"{self.seed}:{send.sms_id}:{phone}".encode(), digest_size=8).digest()
+            for phone in send.phones
+        )
+        draws = np.frombuffer(digests, dtype="<u4").reshape(-1, 2) / 2**32
+        rates = np.array([self.failure_rates.get(name, OTHER_FAILURE_RATE) for name in names] + [OTHER_FAILURE_RATE])
+        elapsed = (clock.now() - send.send_at).total_seconds()
+        return draws[:, 0] * self.report_delay <= elapsed, draws[:, 1] >= rates[codes]
+
+
+def refusal(code: int) -> dict[str, Any]:
+    """Write the answer of a send that is refused."""
+    words = _WORDS.get(code, lookup(code).meaning)
+    return {"CodeResult": str(code), "CountRegenerate": 0, "ErrorMessage": words}
+
+
+def _networks(phones: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int8]]:
+    names, table = numbering.networks()
+    numbers = np.array(phones, dtype="U10").astype(np.int64)
+    return names, table[numbers // numbering.PREFIX]
+
+
+def _send_date(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=clock.VIETNAM)
+    except ValueError:
+        raise BadRequest("SENDDATE is not written yyyy-mm-dd hh:MM:ss") from None

@@ -1,0 +1,100 @@
+"""Made-up phone columns as messy as real ones, for tests, benchmarks and the packaged sample.
+
+`SHARES` documents what a mixed column holds. Everything is drawn from a seeded generator, so a seed is a column.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from esms_frames import numbering
+
+SHARES = {
+    # usable
+    "0901888484": 0.36,
+    "0901 888 484": 0.08,
+    "0901.888.484": 0.06,
+    "0901-888-484": 0.03,
+    "+84901888484": 0.09,
+    "+84 901 888 484": 0.04,
+    "84901888484": 0.07,
+    "0084901888484": 0.01,
+    "+84 (0)901 888 484": 0.01,
+    "(090) 188-8484": 0.01,
+    "901888484": 0.07,
+    "901888484.0": 0.04,
+    "'0901888484": 0.01,
+    "tel:0901888484": 0.005,
+    "0901\N{NO-BREAK SPACE}888\N{NO-BREAK SPACE}484": 0.01,
+    "\N{ZERO WIDTH SPACE}0901888484": 0.003,
+    "０９０１８８８４８４": 0.002,
+    "old 01621234567": 0.02,
+    "old 1621234567": 0.01,
+    # unusable
+    "": 0.02,
+    "không có": 0.005,
+    "9.02E+08": 0.005,
+    "0901888484/0912345678": 0.01,
+    "090188848": 0.01,
+    "09018884841": 0.005,
+    "02838251234": 0.01,
+    "+14155552671": 0.003,
+    "0401234567": 0.002,
+}
+assert abs(sum(SHARES.values()) - 1) < 1e-9
+
+_FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
+
+
+def phones(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw n national numbers of assigned prefixes, nine digits each."""
+    prefixes = np.flatnonzero(numbering.valid_prefixes())
+    return rng.choice(prefixes[prefixes >= 3000], n) * 100_000 + rng.integers(0, 100_000, n)
+
+
+def spell(form: str, number: int, other: int) -> str:
+    """Write a national number in one of the forms of `SHARES`."""
+    d = f"{number:09d}"
+    a, b, c = d[:3], d[3:6], d[6:]
+    old = f"16{2 + number % 8}{d[2:]}"
+    return {
+        "0901888484": f"0{d}",
+        "0901 888 484": f"0{a} {b} {c}",
+        "0901.888.484": f"0{a}.{b}.{c}",
+        "0901-888-484": f"0{a}-{b}-{c}",
+        "+84901888484": f"+84{d}",
+        "+84 901 888 484": f"+84 {a} {b} {c}",
+        "84901888484": f"84{d}",
+        "0084901888484": f"0084{d}",
+        "+84 (0)901 888 484": f"+84 (0){a} {b} {c}",
+        "(090) 188-8484": f"(0{d[:2]}) {d[2:5]}-{d[5:]}",
+        "901888484": d,
+        "901888484.0": f"{d}.0",
+        "'0901888484": f"'0{d}",
+        "tel:0901888484": f"tel:0{d}",
+        "0901\N{NO-BREAK SPACE}888\N{NO-BREAK SPACE}484": f"0{a}\N{NO-BREAK SPACE}{b}\N{NO-BREAK SPACE}{c}",
+        "\N{ZERO WIDTH SPACE}0901888484": f"\N{ZERO WIDTH SPACE}0{d}",
+        "０９０１８８８４８４": f"0{d}".translate(_FULL_WIDTH),
+        "old 01621234567": f"0{old}",
+        "old 1621234567": old,
+        "": "",
+        "không có": "không có",
+        "9.02E+08": f"{d[0]}.{d[1:3]}E+08",
+        "0901888484/0912345678": f"0{d}/0{other:09d}",
+        "090188848": f"0{d[:8]}",
+        "09018884841": f"0{d}{d[0]}",
+        "02838251234": f"028{d[1:]}",
+        "+14155552671": f"+1415555{d[5:]}",
+        "0401234567": f"04{d[1:]}",
+    }[form]
+
+
+def mixed(n: int, seed: int = 0, *, duplicates: float = 0.1) -> list[str]:
+    """Draw a column of n cells with the shares above; `duplicates` of them repeat the number of another cell."""
+    rng = np.random.default_rng(seed)
+    numbers = phones(n, rng)
+    again = rng.random(n) < duplicates
+    numbers[again] = numbers[rng.integers(0, n, int(again.sum()))]
+    forms = rng.choice(list(SHARES), n, p=list(SHARES.values()))
+    others = phones(n, rng)
+    return [spell(*cell) for cell in zip(forms.tolist(), numbers.tolist(), others.tolist(), strict=True)]
