@@ -244,10 +244,21 @@ def _check_limits(min_batch: int, max_batch: int) -> None:
         )
 
 
+_PLAIN = {
+    Problem.MISSING: "no number",
+    Problem.NOT_A_NUMBER: "not a number",
+    Problem.ROUNDED: "rounded by a spreadsheet",
+    Problem.SEVERAL: "several numbers in one cell",
+    Problem.TOO_SHORT: "too few digits",
+    Problem.TOO_LONG: "too many digits",
+    Problem.LANDLINE: "landline, can't receive SMS",
+    Problem.FOREIGN: "number of another country",
+    Problem.UNASSIGNED: "no network has this prefix",
+}
+
+
 def _plain(status: str, reason: Any) -> str:
-    if status == "ready":
-        return "ready to send"
-    return f"{status}: {str(reason).replace('_', ' ')}"
+    return "ready to send" if status == "ready" else f"{status}: {_PLAIN.get(reason, reason)}"
 
 
 def _html_table(title: str, rows: list[tuple[Any, int, float]]) -> str:
@@ -255,11 +266,15 @@ def _html_table(title: str, rows: list[tuple[Any, int, float]]) -> str:
     left, right = cell.format("left"), cell.format("right") + ";font-variant-numeric:tabular-nums"
     bar = '<div style="width:{:.1f}%;min-width:1px;height:.7em;background:#1f77b4"></div>'
     body = "".join(
-        f'<tr style="background:none"><td style="{left}">{html.escape(str(name))}</td>'
-        f'<td style="{right}">{count:,}</td><td style="{right}">{share:.1%}</td><td style="{left};width:12em">{bar.format(100 * share)}</td></tr>'
+        f"""<tr style="background:none">
+        <td style="{left};width:20em">{html.escape(str(name))}</td>
+        <td style="{right}">{count:,}</td>
+        <td style="{right}">{share:.1%}</td>
+        <td style="{left};width:12em">{bar.format(100 * share)}</td>
+        </tr>"""
         for name, count, share in rows
     )
     return (
-        f'<table style="border-collapse:collapse;margin:0 0 .8em;width:100%">'
+        f'<table style="border-collapse:collapse;margin:0 0 .8em;width:100%;table-layout:fixed">'
         f'<caption style="text-align:left;caption-side:top;opacity:.75;padding:0">{title}</caption>{body}</table>'
     )

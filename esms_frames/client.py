@@ -30,7 +30,7 @@ SEND_PATHS: Mapping[SmsType, str] = {
 """Where each type is sent to, by the vendor's pages on the two."""
 
 _LONGEST_REQUEST_ID = 50
-_NUMBERS = re.compile(r"(?:0[0-9]{9},)*")
+_NUMBERS = re.compile(r"(?:0[0-9]{9})*")
 
 
 class Client:
@@ -78,7 +78,7 @@ class Client:
         self._secret_key = _Secret(_checked_key("secret_key", secret_key))
         self.base_url = _checked_base_url(base_url)
         self.timeout = _checked_timeout(timeout)
-        self._send_paths = {**SEND_PATHS, **{SmsType(kind): path for kind, path in (send_paths or {}).items()}}
+        self._send_paths = _checked_paths(send_paths or {})
         self._session = requests.Session()
         self._session.trust_env = not self.is_local  # a proxy from the environment has no way to this machine
         for scheme in ("http://", "https://"):
@@ -297,7 +297,8 @@ def _checked_batch(phones: Iterable[str], message: Message, floor: int) -> list[
     if floor < MIN_BATCH and message.sms_type is SmsType.ADVERTISING:
         raise InvalidInput(f"Advertising goes to at least {MIN_BATCH} numbers at once: leave the floor as it is.")
     batch = list(phones)
-    if not all(isinstance(phone, str) for phone in batch) or not _NUMBERS.fullmatch(",".join([*batch, ""])):
+    ten_long = all(isinstance(phone, str) and len(phone) == 10 for phone in batch)
+    if not ten_long or not _NUMBERS.fullmatch("".join(batch)):
         raise InvalidInput("phones holds something else than 0 and nine digits: clean it with ef.normalize_phones.")
     different = len(set(batch))
     if different < len(batch):
@@ -332,6 +333,15 @@ def _checked_base_url(url: str) -> str:
     if not secure and not _is_loopback(host):
         raise InvalidInput(f"base_url {url!r} would send your keys unencrypted: use https (http is for the sandbox).")
     return url if url.endswith("/") else url + "/"
+
+
+def _checked_paths(paths: Mapping[str, str]) -> dict[SmsType, str]:
+    unknown = [kind for kind in paths if kind not in set(SmsType)]
+    if unknown:
+        raise InvalidInput(
+            f"send_paths names {unknown[0]!r}: its keys are {' and '.join(map(repr, map(str, SmsType)))}."
+        )
+    return {**SEND_PATHS, **{SmsType(kind): path for kind, path in paths.items()}}
 
 
 def _is_loopback(host: str) -> bool:

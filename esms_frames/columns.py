@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    import numpy as np
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import pandas as pd
+import pyarrow as pa
 from python_calamine import CalamineError
 
 from esms_frames.columns import text_dtype
@@ -91,7 +92,7 @@ def read_customers(path: str | os.PathLike[str], *, sheet: str | None = None) ->
         elif suffix in _EXCEL:
             df = _read_excel(path, sheet)
         elif suffix in _PARQUET:
-            df = pd.read_parquet(path)
+            df = _read_parquet(path)
         else:
             raise InvalidFile(f"{path.name} is of no known kind: use a .csv, .xlsx or .parquet file.")
     except PermissionError:
@@ -245,8 +246,17 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
     return next(iter(tables.values()))
 
 
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise InvalidFile(f"{path.name} can't be read as Parquet: write it anew where it comes from.") from None
+
+
 def _read_sheet(book: pd.ExcelFile, name: str) -> pd.DataFrame:
-    return book.parse(name, dtype=object, keep_default_na=False, na_values=[""])
+    return pd.read_excel(book, sheet_name=name, dtype=object, keep_default_na=False, na_values=[""])
 
 
 def _listed(names: list[str]) -> str:

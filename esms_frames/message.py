@@ -111,9 +111,10 @@ class Message:
 
     @property
     def characters(self) -> int:
-        """How many characters count: of the GSM alphabet, brackets, ``^``, ``~``, ``|``, ``€`` and the backslash are two.
+        """How many characters count.
 
-        In UCS-2, those beyond the basic plane are two, as emoji.
+        Of the GSM alphabet, square and curly brackets, ``^``, ``~``, ``|``, ``€`` and the backslash are two each; in
+        UCS-2, characters beyond the basic plane are, as emoji.
         """
         return sum(self._units())
 

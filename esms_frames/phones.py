@@ -453,7 +453,7 @@ def _first_of(verdicts: Sequence[tuple[Bools, Problem]], otherwise: Any) -> NDAr
 
 
 # The second look works on lower-case ASCII text, with RE2's regular expressions over the whole column.
-_SOFTS = r"""-.()\[\]{}<>_~'"` \t\r\x0b\x0c"""
+_SOFTS = r"""\-.()\[\]{}<>_~'"` \t\r\x0b\x0c"""
 _STRONGS = r"/,;|&\\\n"  # what people put between two numbers; also seen inside one: 0901/888/484
 _LABEL = (
     r"^[^a-z0-9+]*(?:(?:so )?(?:tel|telephone|phone|mobile|mob|cell|cellphone|handphone|hp|sdt|dt|dtdd|dd|"
@@ -467,7 +467,7 @@ _RUN_TOGETHER = rf"^(?:{_CODE_AND_NUMBER}){{2,}}$|^(?:[35789][0-9]{{8}}){{2,}}$"
 
 def _second_look(text: Any) -> NDArray[np.int32]:
     text = pc.ascii_lower(text)
-    blank = _matches(text, r"^\s*$")
+    blank = _matches(text, r"""^[\s'"]*$""")
     text = pc.replace_substring_regex(text, _LABEL, "", max_replacements=1)
     text = pc.replace_substring_regex(text, r"""^[\s='"`]+|[\s'"`]+$""", "")
     scientific = _matches(text, r"^[+-]?[0-9]+(?:[.,][0-9]*)?e[+-]?[0-9]+$")
@@ -478,7 +478,7 @@ def _second_look(text: Any) -> NDArray[np.int32]:
     parts = pc.replace_substring_regex(text, rf"[^0-9+{_SOFTS}]+", "/")
     parts = pc.replace_substring_regex(parts, rf"[{_SOFTS}]+", "")
     parts = pc.replace_substring_regex(parts, r"([0-9])\+", r"\1/+")
-    parts = pc.replace_substring_regex(parts, r"^/*(\+?(?:00)?84)/+", r"\1")
+    parts = pc.replace_substring_regex(parts, r"^/*(\+?(?:00)?840?|0)/+", r"\1")
     whole = pc.replace_substring(parts, "/", "")
     parts = pc.replace_substring_regex(pc.replace_substring(parts, "/", "//"), r"^(.*)$", r"/\1/")
     complete = _counts(parts, rf"/(?:{_COMPLETE}|\+[0-9]{{8,15}})/")

@@ -139,7 +139,7 @@ def join_customers(customers: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
             "join the results with the DataFrame that was sent."
         )
     renamed = results.rename(columns={name: f"{name}_sms" for name in results.columns if name in customers.columns})
-    return pd.concat([customers, renamed], axis="columns")
+    return pd.concat([customers, renamed], axis="columns", sort=False)
 
 
 def _integers(batch: Any, by_batch: Sequence[int | None], *, instead: int | None = None) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
@@ -99,15 +101,18 @@ class Sandbox:
     def start(self) -> Self:
         """Begin to listen; a sandbox that listens already stays as it is."""
         if self._server is None:
+            app = App(self._gateway, self._latency)
             try:
-                self._server = make_server(
-                    _HOST, self._port, App(self._gateway, self._latency), threaded=True, request_handler=_Handler
-                )
-            except (OSError, SystemExit) as error:
+                with socket.create_server((_HOST, self._port)) as listener:
+                    self._server = make_server(
+                        _HOST, self._port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
+                    )
+            except OSError:
                 raise InvalidInput(
                     f"The sandbox can't listen on port {self._port} of {_HOST}: choose another, or 0 for a free one."
-                ) from error
-            threading.Thread(target=self._server.serve_forever, name="esms-sandbox", daemon=True).start()
+                ) from None
+            serve = partial(self._server.serve_forever, poll_interval=0.02)
+            threading.Thread(target=serve, name="esms-sandbox", daemon=True).start()
         return self
 
     def stop(self) -> None:
@@ -130,7 +135,7 @@ class Sandbox:
             raise InvalidInput(
                 "The sandbox does not listen: use it as `with ef.Sandbox() as sandbox:`, or call start()."
             )
-        return f"http://{_HOST}:{self._server.server_port}{BASE_PATH}"
+        return f"http://{_HOST}:{self._server.socket.getsockname()[1]}{BASE_PATH}"
 
     @property
     def api_key(self) -> str:
@@ -170,7 +175,6 @@ class Sandbox:
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections open, as the gateway does
     wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
     disable_nagle_algorithm = True
 

@@ -41,7 +41,6 @@ class App:
         request = Request(environ)
         request.max_content_length = _LARGEST_BODY
         try:
-            request.get_data()  # an unread body would be taken for the next request of the connection
             operation = self._operation(request)
             if self._latency:
                 time.sleep(self._latency)
@@ -50,7 +49,6 @@ class App:
             response = Response(f"The sandbox can't read this request: {error}.\n", status=400, mimetype="text/plain")
         except HTTPException as error:
             response = Response(f"{error.code} {error.name}\n", status=error.code, mimetype="text/plain")
-            response.headers["Connection"] = "close"
         return response(environ, start_response)
 
     def _operation(self, request: Request) -> Callable[[Request], dict[str, Any]]:

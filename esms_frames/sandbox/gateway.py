@@ -50,7 +50,7 @@ _REPETITION = timedelta(hours=24)
 _REMEMBERED = timedelta(days=7)  # what the two status queries know
 
 
-class BadRequest(Exception):  # noqa: N818 - named as in HTTP
+class BadRequest(Exception):
     """Raised for a request of which the gateway's documentation says nothing: it is answered with HTTP 400."""
 
 

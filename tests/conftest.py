@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from datetime import datetime
+
+import pandas as pd
+import pytest
+
+import esms_frames as ef
+from esms_frames import clock
+
+
+def needs(program: str) -> str:
+    """Give the path of a program; skip the test on a laptop without it, and fail it in CI."""
+    found = shutil.which(program)
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is missing: .ci/run must install it")
+    return found or pytest.skip(f"needs {program}")
+
+
+FIFTY = [f"09018884{n}" for n in range(10, 60)]
+
+
+@pytest.fixture
+def sandbox():
+    with ef.Sandbox(balance=10**12) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox):
+    with sandbox.client() as connected:
+        yield connected
+
+
+@pytest.fixture
+def message():
+    return ef.Message("Cam on quy khach da mua hang!", "Baotrixemay")
+
+
+@pytest.fixture
+def customers():
+    """Fifty customers, all of whom can be texted."""
+    return pd.DataFrame({"ten": [f"Khách {n}" for n in range(50)], "sdt": FIFTY})
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set the clock: ``at("2030-01-31 08:00")``, Vietnam time."""
+
+    def set_clock(text: str) -> datetime:
+        moment = datetime.fromisoformat(text).replace(tzinfo=clock.VIETNAM)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        return moment
+
+    return set_clock
+
+
+class Script:
+    """A raw HTTP server that does to each connection what it is told: bytes are sent back, callables get the socket."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.answer: bytes | object = b""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def says(self, body: bytes, status: str = "200 OK", headers: str = "") -> None:
+        self.answer = (
+            f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{headers}Connection: close\r\n\r\n".encode() + body
+        )
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self.requests.append(self._read(connection))
+                if isinstance(self.answer, bytes):
+                    connection.sendall(self.answer)
+                else:
+                    self.answer(connection)
+
+    @staticmethod
+    def _read(connection) -> bytes:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += connection.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-le")
+        )
+        while len(body) < length:
+            body += connection.recv(65536)
+        return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+def script():
+    server = Script()
+    yield server
+    server.close()

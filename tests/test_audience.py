@@ -1,0 +1,189 @@
+"""`prepare`: every row gets a status, every number is ready once, batches are equal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import spellings
+from conftest import FIFTY
+from hypothesis import given
+from hypothesis import strategies as st
+
+import esms_frames as ef
+from esms_frames.audience import equal_batches
+
+
+def frame(phones, **columns):
+    return pd.DataFrame({"sdt": phones, **columns})
+
+
+def test_every_row_has_one_status_and_a_reason_where_it_is_not_ready():
+    df = frame(spellings.mixed(5000, seed=3))
+    audience = ef.prepare(df)
+    assert audience.frame.index.equals(df.index)
+    assert audience.frame["status"].notna().all()
+    assert (audience.frame["reason"].isna() == (audience.frame["status"] == "ready")).all()
+    assert (audience.frame["batch"].isna() == (audience.frame["status"] != "ready")).all()
+    assert len(audience.ready) + len(audience.rejected) == len(df)
+
+
+def test_the_columns_are_those_of_the_contract():
+    audience = ef.prepare(frame(FIFTY))
+    assert audience.frame.columns.tolist() == ["phone", "network", "status", "reason", "batch"]
+    assert audience.frame["status"].cat.categories.tolist() == ["ready", "duplicate", "invalid", "excluded"]
+    assert audience.column == "sdt"
+
+
+def test_duplicates_are_found_across_spellings_and_the_first_stays():
+    again = ["+84 901 888 410", "901888410.0", "84901888410", "０９０１８８８４１０"]
+    audience = ef.prepare(frame([*again, *FIFTY]))
+    of_one = audience.frame[audience.frame["phone"] == "0901888410"]
+    assert of_one["status"].tolist() == ["ready"] + ["duplicate"] * 4
+    assert audience.ready["phone"].is_unique
+    assert set(of_one["reason"].iloc[1:]) == {"same phone as an earlier row"}
+
+
+def test_an_invalid_row_says_its_problem():
+    audience = ef.prepare(frame([*FIFTY, "024 3825 1234", None, "9.12E+08"]))
+    assert audience.rejected["reason"].tolist() == ["landline", "missing", "rounded"]
+
+
+@pytest.mark.parametrize(
+    "exclude",
+    [
+        ["+84 901 888 410", "901888411"],
+        ("0901888410", "0901888411"),
+        {"0901888410", "0901888411"},
+        pd.Series(["84901888410", "0901.888.411"]),
+        pd.Series([901888410, 901888411]),
+        pd.DataFrame({"Số điện thoại": ["0901888410", "0901888411", None]}),
+        np.array(["0901888410", "0901888411"]),
+        ["0901888410", "0901888411", "024 3825 1234", "không có", None],
+    ],
+)
+def test_excluded_numbers_are_left_out_in_any_spelling(exclude):
+    audience = ef.prepare(frame([*FIFTY, "0901888410"]), exclude=exclude)
+    left_out = audience.frame[audience.frame["status"] == "excluded"]
+    assert left_out["phone"].tolist() == ["0901888410", "0901888411", "0901888410"]
+    assert set(left_out["reason"]) == {"on the exclude list"}
+
+
+@pytest.mark.parametrize("nothing", [None, [], pd.Series([], dtype=object)])
+def test_an_empty_exclude_list_excludes_nobody(nothing):
+    assert len(ef.prepare(frame(FIFTY), exclude=nothing).ready) == 50
+
+
+@pytest.mark.parametrize(
+    ("exclude", "says"),
+    [
+        (["0901888410", "0901888411 / 0901888412"], "position 1"),
+        (["9.02E+08"], "rounded"),
+        (["lan@example.com", "Lan"], "right list"),
+        ("0901888410", "single str"),
+        (pd.DataFrame({"a": ["x"]}), "phone="),
+    ],
+)
+def test_an_exclude_list_that_cannot_be_relied_on_is_refused(exclude, says):
+    with pytest.raises(ef.InvalidInput, match=says):
+        ef.prepare(frame(FIFTY), exclude=exclude)
+
+
+def test_too_few_recipients_are_named_with_counts():
+    df = frame([*FIFTY[:20], *FIFTY[:5], "x", "x"])
+    with pytest.raises(ef.TooFewRecipients, match="Only 19 of 27 rows") as error:
+        ef.prepare(df, exclude=FIFTY[:1])
+    assert error.value.counts == {"ready": 19, "duplicate": 4, "invalid": 2, "excluded": 2}
+    assert (error.value.ready, error.value.floor) == (19, 30)
+    with pytest.raises(ef.TooFewRecipients, match="0 of 0 rows"):
+        ef.prepare(df.iloc[:0])
+
+
+def test_the_floor_can_be_lowered():
+    assert len(ef.prepare(frame(FIFTY[:1]), min_batch=1).batches) == 1
+
+
+@pytest.mark.parametrize("limits", [(0, 5000), (30, 5001), (100, 50), (30, 40), (-1, 10)])
+def test_limits_that_cannot_hold_are_refused(limits):
+    with pytest.raises(ef.InvalidInput, match="batch"):
+        ef.prepare(frame(FIFTY), min_batch=limits[0], max_batch=limits[1])
+
+
+@given(st.integers(30, 40_000))
+def test_batches_are_as_few_as_can_be_and_of_equal_size(n):
+    sizes = np.bincount(equal_batches(n, 5000))[1:]
+    assert len(sizes) == -(-n // 5000)
+    assert sizes.sum() == n
+    assert sizes.max() - sizes.min() <= 1
+    assert sizes.min() >= 30
+    assert sizes.max() <= 5000
+
+
+@given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 3000))
+def test_no_batch_leaves_any_limits_that_are_taken(low, more, n):
+    high = 2 * low - 1 + more
+    if n >= low:
+        sizes = np.bincount(equal_batches(n, high))[1:]
+        assert low <= sizes.min() <= sizes.max() <= high
+
+
+def test_batches_hold_the_ready_numbers_in_the_order_of_the_rows():
+    df = frame(spellings.mixed(1000, seed=4))
+    audience = ef.prepare(df, max_batch=100)
+    assert [len(batch) for batch in audience.batches] == audience.frame["batch"].value_counts(
+        sort=False
+    ).sort_index().tolist()
+    assert pd.concat(audience.batches).tolist() == audience.ready["phone"].tolist()
+    assert audience.frame["batch"].dropna().is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index([5] * 50),
+        pd.Index(["a", None] * 25),
+        pd.MultiIndex.from_product([range(5), range(10)]),
+        pd.date_range("2024-01-01", periods=50, tz="Asia/Ho_Chi_Minh"),
+        pd.Index(range(50), name="sdt"),
+    ],
+)
+def test_any_index_works_and_comes_back(index):
+    df = frame(FIFTY).set_axis(index)
+    assert ef.prepare(df).frame.index.equals(index)
+
+
+def test_the_callers_dataframe_is_not_changed():
+    df = frame([*spellings.mixed(100), *FIFTY], city="Huế")
+    before = df.copy(deep=True)
+    audience = ef.prepare(df)
+    audience.frame["phone"] = "changed"
+    pd.testing.assert_frame_equal(df, before)
+
+
+def test_the_summary_adds_up():
+    df = frame(spellings.mixed(5000, seed=6))
+    table = ef.prepare(df).summary()
+    assert table.columns.tolist() == ["status", "reason", "rows", "share"]
+    assert table["rows"].sum() == len(df)
+    assert table["share"].sum() == pytest.approx(1)
+    assert table["status"].iloc[0] == "ready"
+
+
+def test_the_reprs_say_what_a_manager_asks():
+    audience = ef.prepare(frame([*FIFTY, *FIFTY[:3], "024 3825 1234"]).rename(columns={"sdt": "sdt <b>"}), "sdt <b>")
+    assert "50 of 54 rows can be texted, in 1 batch of 50" in repr(audience)
+    page = audience._repr_html_()
+    for words in ("50 of 54 rows", "landline", "duplicate", "MobiFone", "sdt &lt;b&gt;"):
+        assert words in page
+    assert "<b>" not in page
+
+
+@given(
+    st.lists(st.sampled_from([*FIFTY, "+84 901 888 410", "901888411", "x", ""]), max_size=60),
+    st.lists(st.sampled_from(FIFTY), max_size=5),
+)
+def test_each_number_is_ready_exactly_once_or_excluded(cells, exclude):
+    audience = ef.prepare(frame([*FIFTY[:40], *cells]), exclude=exclude, min_batch=1)
+    usable = set(ef.normalize_phones(audience.frame["phone"].dropna().tolist())["phone"])
+    assert set(audience.ready["phone"]) == usable - set(exclude)
+    assert audience.ready["phone"].is_unique

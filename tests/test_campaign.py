@@ -1,0 +1,315 @@
+"""`send`: all batches, several at once; every row accounted for under any mix of answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pandas as pd
+import pytest
+import spellings
+from conftest import FIFTY
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import esms_frames as ef
+from esms_frames import wire
+from esms_frames.campaign import default_campaign, request_id
+from esms_frames.results import Status
+
+
+def many(n):
+    return pd.DataFrame({"sdt": [f"09{m:08d}" for m in range(n)]})
+
+
+def counts(results):
+    return results["status"].value_counts().loc[lambda n: n > 0].to_dict()
+
+
+def test_a_dirty_dataframe_comes_back_with_a_status_for_every_row(sandbox, client, message):
+    customers = pd.DataFrame({"name": "x", "sdt": spellings.mixed(12_000, seed=11)})
+    results = ef.send(customers, message, client, progress=False)
+    assert results.index.equals(customers.index)
+    assert results["status"].notna().all()
+    assert (results["reason"].isna() == (results["status"] == "accepted")).all()
+    assert sorted(sandbox.sent["phone"]) == sorted(results.loc[results["status"] == "accepted", "phone"])
+    assert sandbox.sent["phone"].is_unique
+    assert sandbox.sent["sms_id"].nunique() == 3
+    by_phone = sandbox.sent.set_index("phone")["sms_id"]
+    accepted = results[results["status"] == "accepted"]
+    assert accepted["sms_id"].tolist() == by_phone[accepted["phone"]].tolist()
+
+
+def test_an_audience_is_sent_as_it_was_prepared(sandbox, client, message, customers):
+    audience = ef.prepare(customers, exclude=FIFTY[:5])
+    results = ef.send(audience, message, client, progress=False)
+    assert counts(results) == {"accepted": 45, "excluded": 5}
+    assert results["batch"].dropna().unique().tolist() == [1]
+
+
+def test_the_dataframe_is_not_changed(client, message, customers):
+    before = customers.copy(deep=True)
+    ef.send(customers, message, client, progress=False)
+    pd.testing.assert_frame_equal(customers, before)
+
+
+def test_the_campaign_and_the_ids_reach_the_gateway(sandbox, client, message, customers):
+    results = ef.send(customers, message, client, campaign="Tết 2027", progress=False)
+    assert set(sandbox.sent["campaign"]) == {"Tết 2027"}
+    assert set(sandbox.sent["request_id"]) == set(results["request_id"])
+    assert results["request_id"].str.len().max() <= 50
+
+
+def test_without_a_name_the_campaign_follows_from_the_text(message):
+    other = ef.Message("Chúc mừng năm mới!", "Baotrixemay")
+    assert default_campaign(message) == default_campaign(
+        ef.Message(message.content, "Shop", send_at="2099-01-01 08:00")
+    )
+    assert default_campaign(other).startswith("chuc-mung-nam-moi-")
+    assert default_campaign(other) != default_campaign(message)
+    assert default_campaign(ef.Message("🙂" * 200, "Shop")).isalnum()
+
+
+def test_the_same_batch_has_the_same_request_id_and_another_has_another():
+    assert request_id("a", FIFTY) == request_id("a", FIFTY)
+    assert len({request_id("a", FIFTY), request_id("b", FIFTY), request_id("a", FIFTY[1:])}) == 3
+
+
+def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, customers):
+    ef.send(customers, message, client, progress=False)
+    again = ef.send(customers, message, client, progress=False)
+    assert counts(again) == {"already_sent": 50}
+    assert again["code"].tolist() == [124] * 50
+    assert len(sandbox.sent) == 50
+
+
+# Refusals
+
+
+class Judge:
+    """Let a client refuse or fail some batches: the answers that the sandbox gives to nobody who asks properly."""
+
+    def __init__(self, client, monkeypatch):
+        self.verdicts = {}
+        self.calls = []
+        self._lock = threading.Lock()
+        real = client.send
+
+        def judged(message, phones, **options):
+            with self._lock:
+                number = len(self.calls)
+                self.calls.append(phones)
+            verdict = self.verdicts.get(number)
+            if verdict is not None:
+                raise verdict
+            return real(message, phones, **options)
+
+        monkeypatch.setattr(client, "send", judged)
+
+
+@pytest.fixture
+def judge(client, monkeypatch):
+    return Judge(client, monkeypatch)
+
+
+@pytest.mark.parametrize("code", [99, 107, 108, 120, 163, 177, 105, 160, 854, 4711])
+def test_a_refusal_of_one_batch_leaves_the_others_alone(client, message, judge, code):
+    judge.verdicts = {1: ef.Refused(code, "its words")}
+    results = ef.send(many(15_000), message, client, concurrency=1, progress=False)
+    assert counts(results) == {"accepted": 10_000, "refused": 5_000}
+    refused = results[results["status"] == "refused"]
+    assert set(refused["batch"]) == {2}
+    assert set(refused["code"]) == {code}
+    assert f"code {code}" in refused["reason"].iloc[0]
+
+
+@pytest.mark.parametrize("code", [146, 201, 104, 118, 300, 101, 102, 103, 140, 143])
+def test_a_refusal_of_the_message_or_the_account_ends_the_run(client, message, judge, code):
+    judge.verdicts = {1: ef.Refused(code)}
+    results = ef.send(many(25_000), message, client, concurrency=1, progress=False)
+    assert counts(results) == {"accepted": 5_000, "refused": 5_000, "not_sent": 15_000}
+    left = results[results["status"] == "not_sent"]
+    assert left["batch"].min() == 3
+    assert f"code {code}" in left["reason"].iloc[0]
+    assert "batch 2" in left["reason"].iloc[0]
+    assert (left["attempts"] == 0).all()
+    assert left["sent_at"].isna().all()
+    assert len(judge.calls) == 2
+
+
+def test_a_wrong_brandname_is_refused_by_the_sandbox_and_nobody_is_texted(sandbox, client):
+    results = ef.send(many(40_000), ef.Message("Xin chao", "Nobody"), client, progress=False)
+    assert set(counts(results)) <= {"refused", "not_sent"}
+    assert len(results) == 40_000
+    assert sandbox.sent.empty
+
+
+def test_a_balance_that_runs_out_ends_the_run(message):
+    with ef.Sandbox(balance=5_000 * 850 + 1, prices={}) as sandbox:
+        results = ef.send(many(20_000), message, sandbox.client(), concurrency=1, progress=False)
+        assert counts(results) == {"accepted": 5_000, "refused": 5_000, "not_sent": 10_000}
+        assert len(sandbox.sent) == 5_000
+
+
+# Uncertain outcomes
+
+
+def test_what_got_no_answer_is_unknown_and_not_guessed(client, message, judge):
+    judge.verdicts = {0: ef.NoAnswer("cut"), 2: ef.Refused(199)}
+    results = ef.send(many(15_000), message, client, concurrency=1, progress=False)
+    assert counts(results) == {"unknown": 10_000, "accepted": 5_000}
+    unknown = results[results["status"] == "unknown"]
+    assert unknown["sent_at"].notna().all()
+    assert (unknown["attempts"] == 1).all()
+    assert unknown["sms_id"].isna().all()
+
+
+def test_a_time_out_after_the_gateway_took_the_batch_is_unknown(message, customers):
+    with ef.Sandbox(latency=0.5) as sandbox:
+        results = ef.send(customers, message, sandbox.client(timeout=(1, 0.1)), progress=False)
+        assert counts(results) == {"unknown": 50}
+        time.sleep(0.7)
+        assert len(sandbox.sent) == 50  # it may well have been taken: that is why it is unknown
+
+
+def test_a_gateway_that_cannot_be_reached_leaves_all_not_sent(sandbox, message):
+    client = sandbox.client()
+    sandbox.stop()
+    results = ef.send(many(100_000), message, client, progress=False)
+    assert counts(results) == {"not_sent": 100_000}
+    assert results["reason"].str.contains("No connection").all()
+    sandbox.start()
+
+
+def test_garbage_in_an_answer_is_unknown(script, message, customers):
+    script.says(b"<html>It works</html>")
+    results = ef.send(customers, message, ef.Client("made-up", "made-up", base_url=script.url), progress=False)
+    assert counts(results) == {"unknown": 50}
+    assert "HTTP 200" in results["reason"].iloc[0]
+
+
+def test_a_schedule_that_becomes_past_on_the_way_ends_the_run(client, message, judge):
+    judge.verdicts = {1: ef.InvalidMessage("send_at", "send_at is past")}
+    results = ef.send(many(20_000), message, client, concurrency=1, progress=False)
+    assert counts(results) == {"accepted": 5_000, "not_sent": 15_000}
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([None, 99, 103, 104, 107, 124, 160, 199, 9999, "cut", "unreachable"]), min_size=12, max_size=12
+    ),
+    st.integers(1, 8),
+)
+def test_under_any_mix_of_answers_every_row_is_accounted_for_and_accepted_ones_are_in_the_ledger(mix, concurrency):
+    made = {"cut": ef.NoAnswer("cut"), "unreachable": ef.Unreachable("no way")}
+    with ef.Sandbox(balance=10**12) as sandbox, pytest.MonkeyPatch.context() as patch:
+        client = sandbox.client()
+        judge = Judge(client, patch)
+        judge.verdicts = {n: made.get(v) or ef.Refused(v) for n, v in enumerate(mix) if v is not None}
+        df = pd.DataFrame({"sdt": [*[f"09{m:08d}" for m in range(1200)], "x", "0900000000"]})
+        audience = ef.prepare(df, max_batch=100)
+        results = ef.send(
+            audience, ef.Message("Xin chao", "Baotrixemay"), client, concurrency=concurrency, progress=False
+        )
+        assert results.index.equals(df.index)
+        assert results["status"].notna().all()
+        assert (results["reason"].isna() == (results["status"] == "accepted")).all()
+        assert set(results.loc[results["status"] == "accepted", "phone"]) == set(sandbox.sent["phone"])
+        assert sandbox.sent["phone"].is_unique
+
+
+# Several at once
+
+
+def test_batches_go_out_several_at_once_but_no_more_than_asked(sandbox, message, monkeypatch):
+    client, under_way, most, lock = sandbox.client(), 0, 0, threading.Lock()
+
+    def slow(_message, _phones, **_):
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.05)
+        with lock:
+            under_way -= 1
+        return wire.Answer(100, "x")
+
+    monkeypatch.setattr(client, "send", slow)
+    ef.send(many(60_000), message, client, concurrency=3, progress=False)
+    assert most == 3
+
+
+def test_an_interrupted_run_lets_what_is_under_way_settle_and_sends_nothing_more(sandbox, message, monkeypatch):
+    client, started, finished = sandbox.client(), [], []
+
+    def interrupting(_message, phones, **_):
+        started.append(len(phones))
+        time.sleep(0.1)
+        finished.append(len(phones))
+        if len(finished) == 1:
+            raise KeyboardInterrupt
+        return wire.Answer(100, "x")
+
+    monkeypatch.setattr(client, "send", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        ef.send(many(200_000), message, client, concurrency=2, progress=False)
+    assert len(started) == len(finished) <= 4
+    time.sleep(0.3)
+    assert len(started) <= 4
+
+
+def test_a_progress_bar_counts_the_numbers(client, message, capsys):
+    ef.send(many(10_000), message, client, progress=True)
+    shown = capsys.readouterr().err
+    assert "10000/10000" in shown
+    ef.send(many(10_000), message, client, campaign="again", progress=False)
+    assert capsys.readouterr().err == ""
+
+
+# Bad input: nothing is sent
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"data": ["0901888484"]}, "DataFrame"),
+        ({"data": pd.DataFrame({"a": ["x"] * 50})}, "phone="),
+        ({"data": pd.DataFrame({"sdt": FIFTY[:29]})}, "Only 29"),
+        ({"message": "Xin chao"}, "Message"),
+        ({"client": "http://127.0.0.1"}, "Client"),
+        ({"campaign": ""}, "campaign"),
+        ({"campaign": "x" * 255}, "254"),
+        ({"phone": "nope"}, "nope"),
+        ({"exclude": ["0901888410/0901888411"]}, "exclude"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": 65}, "concurrency"),
+        ({"concurrency": 2.5}, "concurrency"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_sent(sandbox, client, message, customers, change, says):
+    given_ = {"data": customers, "message": message, "client": client} | change
+    data, text, gateway = given_.pop("data"), given_.pop("message"), given_.pop("client")
+    with pytest.raises(ef.InvalidInput, match=says) as error:
+        ef.send(data, text, gateway, progress=False, **given_)
+    assert "\n" not in str(error.value)
+    assert sandbox.sent.empty
+
+
+def test_what_belongs_to_prepare_is_not_taken_with_an_audience(client, message, customers):
+    with pytest.raises(ef.InvalidInput, match=r"ef\.prepare"):
+        ef.send(ef.prepare(customers), message, client, exclude=FIFTY[:1])
+
+
+def test_advertising_never_goes_to_less_than_thirty(sandbox, client, customers):
+    audience = ef.prepare(customers, min_batch=1)
+    with pytest.raises(ef.InvalidInput, match="30"):
+        ef.send(audience, ef.Message("Giam gia", "QC_ONLINE", "advertising"), client)
+    assert sandbox.sent.empty
+
+
+def test_a_test_message_to_ones_own_phone_can_be_sent(message):
+    with ef.Sandbox(customer_care_floor=1) as sandbox:
+        audience = ef.prepare(pd.DataFrame({"sdt": FIFTY[:1]}), min_batch=1)
+        results = ef.send(audience, message, sandbox.client(), progress=False)
+        assert results["status"].tolist() == [Status.ACCEPTED]

@@ -1,0 +1,183 @@
+"""The command line, as a person at a terminal meets it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from conftest import FIFTY
+
+import esms_frames as ef
+from esms_frames.cli import main
+
+TEXT = ["--content", "Cam on quy khach!", "--brandname", "Baotrixemay"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ESMS_API_KEY", "ESMS_SECRET_KEY", "ESMS_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def invoke(*arguments, **options):
+        return CliRunner().invoke(main, list(map(str, arguments)), **options)
+
+    return invoke
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "customers.csv"
+    pd.DataFrame({"ten": "Lan", "sdt": [*FIFTY, "024 3825 1234", FIFTY[0]]}).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def live(sandbox, monkeypatch):
+    """Settings of a gateway that is not on this machine, as far as the command line can tell."""
+    monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
+    monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
+    monkeypatch.setattr(ef.Client, "is_local", False)
+    return sandbox
+
+
+def test_the_demo_shows_the_whole_job_and_accounts_for_every_row(run, tmp_path):
+    done = run("demo")
+    assert done.exit_code == 0
+    for words in ("1,000 made-up customers", "can be texted", "delivers nothing", "accepted", "duplicate", "landline"):
+        assert words in done.output
+    assert "esms-frames check" in done.output
+    results = ef.read_customers(tmp_path / "results.csv")
+    assert len(results) == 1000
+    assert results["status"].notna().all()
+    assert results["reason"].isna().equals(results["status"] == "accepted")
+
+
+def test_the_demo_gives_the_same_every_time(run):
+    assert run("demo").output == run("demo").output
+
+
+def test_check_counts_and_writes_the_rejected_rows(run, file, tmp_path):
+    done = run("check", file, "--rejected", "rejected.xlsx")
+    assert done.exit_code == 0
+    assert "50 of 52 rows can be texted" in done.output
+    rejected = ef.read_customers(tmp_path / "rejected.xlsx")
+    assert rejected["reason"].tolist() == ["landline", "same phone as an earlier row"]
+    assert rejected["sdt"].tolist() == ["024 3825 1234", FIFTY[0]]
+
+
+def test_check_reports_a_file_of_few_numbers_too(run, tmp_path):
+    (tmp_path / "c.csv").write_text("sdt\n0901888484\nx\n")
+    done = run("check", tmp_path / "c.csv")
+    assert done.exit_code == 0
+    assert "1 of 2 rows can be texted" in done.output
+
+
+def test_exclude_takes_a_file(run, file, tmp_path):
+    (tmp_path / "stop.csv").write_text("phone\n+84 901 888 410\n")
+    assert "excluded" in run("check", file, "--exclude", tmp_path / "stop.csv").output
+
+
+def test_send_to_a_sandbox_needs_no_account_and_no_question(run, file, tmp_path):
+    done = run("send", file, *TEXT, "--sandbox", "--output", "out.parquet")
+    assert done.exit_code == 0
+    for words in ("50 of 52 rows", "a sandbox: nothing is delivered", "1 part a message", "50  accepted"):
+        assert words in done.output
+    assert pd.read_parquet(tmp_path / "out.parquet")["status"].value_counts()["accepted"] == 50
+
+
+def test_send_for_real_shows_what_it_does_and_asks_first(run, live, file):
+    done = run("send", file, *TEXT, "--campaign", "Tết", input="n\n")
+    assert done.exit_code == 1
+    for words in ("Cam on quy khach!", "Baotrixemay", "Tết", live.url, "balance", "Text 50 people now? [y/N]"):
+        assert words in done.output
+    assert live.sent.empty
+    assert run("send", file, *TEXT, input="").exit_code == 1
+    assert live.sent.empty
+    assert run("send", file, *TEXT, input="y\n").exit_code == 0
+    assert len(live.sent) == 50
+
+
+def test_yes_does_not_ask(run, live, file):
+    done = run("send", file, *TEXT, "--yes")
+    assert done.exit_code == 0
+    assert "?" not in done.output
+    assert len(live.sent) == 50
+
+
+def test_no_key_is_shown(run, live, file):
+    shown = run("send", file, *TEXT, "--yes").output
+    assert live.api_key not in shown
+    assert live.secret_key not in shown
+
+
+def test_an_incomplete_send_has_its_own_exit_code(run, file, tmp_path):
+    done = run("send", file, "--content", "Xin chao", "--brandname", "Nobody", "--sandbox")
+    assert done.exit_code == 3
+    assert "104" in done.output
+    assert set(ef.read_customers(tmp_path / "results.csv")["status"]) == {"refused", "invalid", "duplicate"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["send", "FILE", *TEXT], "ESMS_API_KEY and ESMS_SECRET_KEY are not set"),
+        (["send", "FILE", "--content", "", "--brandname", "Shop", "--sandbox"], "content is empty"),
+        (["send", "FILE", *TEXT, "--sandbox", "--send-at", "soon"], "send_at"),
+        (["send", "FILE", *TEXT, "--sandbox", "--output", "out.doc"], "suffix"),
+        (["send", "FILE", *TEXT, "--sandbox", "--campaign", "x" * 300], "254"),
+        (["send", "FILE", *TEXT, "--sandbox", "--phone", "sdtt"], "'sdt'"),
+        (["check", "FILE", "--phone", "nope"], "no column 'nope'"),
+        (["check", "FILE", "--sheet", "x"], "no sheets"),
+        (["check", "README.docx"], "does not exist"),
+        (["demo", "--output", "no/such/results.csv"], "folder"),
+    ],
+)
+def test_an_error_is_one_sentence_and_nothing_is_sent(run, file, arguments, says):
+    done = run(*[file if argument == "FILE" else argument for argument in arguments])
+    assert done.exit_code in {1, 2}
+    assert says in done.output
+    assert "Traceback" not in done.output
+    assert not (file.parent / "results.csv").exists()
+
+
+def test_wrong_keys_are_an_error_before_anything_is_sent(run, live, file, monkeypatch):
+    monkeypatch.setenv("ESMS_API_KEY", "wrong")
+    done = run("send", file, *TEXT, "--yes")
+    assert done.exit_code == 1
+    assert "101" in done.output
+    assert live.sent.empty
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["demo", "-h"], ["check", "-h"], ["send", "--help"], ["sandbox", "-h"]])
+def test_every_command_has_help(run, arguments):
+    assert run(*arguments).exit_code == 0
+
+
+def test_the_version_is_told(run):
+    assert re.search(r"\d+\.\d+", run("--version").output)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_the_sandbox_runs_until_ctrl_c_and_clients_find_it_by_its_settings():
+    command = [sys.executable, "-c", "from esms_frames.cli import main; main()", "sandbox", "--balance", "12345"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as server:
+        settings = {}
+        while len(settings) < 3:
+            found = re.match(r"(?:export|set) (\w+)=(\S+)", server.stdout.readline())
+            if found:
+                settings[found[1]] = found[2]
+        client = ef.Client(settings["ESMS_API_KEY"], settings["ESMS_SECRET_KEY"], base_url=settings["ESMS_BASE_URL"])
+        assert client.balance() == 12345
+        server.send_signal(signal.SIGINT)
+        assert "Stopped; 0 messages" in server.communicate(timeout=10)[0]
+        assert server.returncode == 0

@@ -1,0 +1,388 @@
+"""`Client`: over real HTTP to the sandbox, and to a server that misbehaves as the sandbox would not."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import pickle
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FIFTY, needs
+from lxml import etree
+
+import esms_frames as ef
+from esms_frames import client as client_module
+
+KEY, SECRET = "made-up-key", "made-up-secret"
+
+
+def connect(script, **options):
+    return ef.Client(KEY, SECRET, base_url=script.url, **options)
+
+
+def test_a_batch_is_accepted_and_stands_in_the_ledger(sandbox, client, message):
+    answer = client.send(message, FIFTY, request_id="r-1", campaign="Tết")
+    assert answer.code == 100
+    assert 31 <= len(answer.sms_id) <= 38
+    assert sandbox.sent["phone"].tolist() == FIFTY
+    row = sandbox.sent.iloc[0]
+    assert (row["sms_id"], row["request_id"], row["campaign"], row["brandname"], row["content"]) == (
+        answer.sms_id,
+        "r-1",
+        "Tết",
+        "Baotrixemay",
+        message.content,
+    )
+
+
+def test_advertising_takes_the_path_of_its_type(sandbox, client):
+    client.send(ef.Message("Giam gia", "QC_ONLINE", "advertising"), FIFTY)
+    assert set(sandbox.sent["sms_type"]) == {"advertising"}
+
+
+@pytest.mark.parametrize(
+    ("sms_type", "path"),
+    [("customer_care", b"/SendMultipleMessage_V4/"), ("advertising", b"/SendMultipleSMSBrandname")],
+)
+def test_the_request_on_the_wire_is_the_pages(script, sms_type, path):
+    script.says(b'{"CodeResult":"100","SMSID":"x"}')
+    connect(script).send(ef.Message("Xin chào", "Shop", sms_type), FIFTY)
+    head, _, body = script.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST " + path + b" HTTP/1.1\r\n")
+    assert b"\r\nContent-Type: text/plain\r\n" in head
+    assert etree.fromstring(body).findtext("APIKEY") == KEY
+
+
+def test_paths_can_be_overridden_for_a_type(script):
+    script.says(b'{"CodeResult":"100","SMSID":"x"}')
+    connect(script, send_paths={"advertising": "Other/"}).send(ef.Message("Xin chao", "Shop", "advertising"), FIFTY)
+    assert script.requests[0].startswith(b"POST /Other/ ")
+    with pytest.raises(ef.InvalidInput, match="promo"):
+        connect(script, send_paths={"promo": "Other/"})
+
+
+@pytest.mark.parametrize("kind", [list, tuple, pd.Series, np.array])
+def test_the_numbers_come_in_any_kind_of_list(sandbox, client, message, kind):
+    client.send(message, kind(FIFTY))
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize(
+    ("phones", "says"),
+    [
+        (FIFTY[:29], "29 numbers"),
+        ([], "0 numbers"),
+        ([f"09{n:08d}" for n in range(5001)], "5,001 numbers"),
+        ([*FIFTY, FIFTY[0]], "duplicates"),
+        ([*FIFTY, "+84901888484"], "normalize_phones"),
+        ([*FIFTY, "0901888484,0901888485"], "normalize_phones"),
+        ([*FIFTY, 901888484], "normalize_phones"),
+        ([*FIFTY, None], "normalize_phones"),
+        ([*FIFTY, "0901888484\n"], "normalize_phones"),
+        ([*FIFTY, "٠٩٠١٨٨٨٤٨٤"], "normalize_phones"),
+        ("0901888484", "list"),
+        (None, "list"),
+    ],
+)
+def test_a_batch_that_is_not_one_is_refused_before_anything_is_sent(sandbox, client, message, phones, says):
+    with pytest.raises(ef.InvalidInput, match=says):
+        client.send(message, phones)
+    assert sandbox.sent.empty
+
+
+def test_the_floor_can_be_lowered_for_customer_care_only(message):
+    with ef.Sandbox(customer_care_floor=1) as sandbox:
+        assert sandbox.client().send(message, FIFTY[:1], floor=1).code == 100
+        with pytest.raises(ef.InvalidInput, match="Advertising"):
+            sandbox.client().send(ef.Message("Giam gia", "QC_ONLINE", "advertising"), FIFTY, floor=1)
+
+
+@pytest.mark.parametrize("wrong", [{"request_id": "x" * 51}, {"request_id": ""}, {"campaign": "x" * 255}])
+def test_ids_that_the_gateway_would_not_take_are_refused(client, message, wrong):
+    with pytest.raises(ef.InvalidInput):
+        client.send(message, FIFTY, **wrong)
+
+
+def test_a_schedule_that_has_become_past_is_refused(client, at):
+    at("2030-01-31 08:00")
+    soon = ef.Message("Xin chao", "Baotrixemay", send_at="2030-01-31 08:01")
+    at("2030-01-31 08:02")
+    with pytest.raises(ef.InvalidMessage, match="past"):
+        client.send(soon, FIFTY)
+
+
+def test_what_is_no_message_is_refused(client):
+    with pytest.raises(ef.InvalidInput, match="Message"):
+        client.send("Xin chao", FIFTY)
+
+
+def test_the_balance_is_what_the_account_has_left(client, message):
+    before = client.balance()
+    client.send(message, FIFTY)
+    assert before - client.balance() == 50 * 850  # MobiFone, one part
+
+
+def test_wrong_keys_are_refused_with_101(sandbox):
+    with pytest.raises(ef.Refused, match="ApiKey") as error:
+        ef.Client("wrong", sandbox.secret_key, base_url=sandbox.url).balance()
+    assert error.value.code == 101
+
+
+# The way to the gateway
+
+
+def test_no_connection_means_nothing_was_sent(message):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    with pytest.raises(ef.Unreachable, match="nothing was sent"):
+        ef.Client(KEY, SECRET, base_url=f"http://127.0.0.1:{free}/").send(message, FIFTY)
+
+
+def test_an_unknown_host_means_nothing_was_sent(message):
+    with pytest.raises(ef.Unreachable, match="nothing was sent"):
+        ef.Client(KEY, SECRET, base_url="https://gateway.invalid/", timeout=5).send(message, FIFTY)
+
+
+def test_a_certificate_that_is_not_trusted_means_nothing_was_sent(message, tmp_path):
+    made = [needs("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"]
+    subprocess.run([*made, "-keyout", "key.pem", "-out", "cert.pem"], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    listener = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+
+    def serve():
+        with pytest.raises(OSError):
+            listener.accept()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pytest.raises(ef.Unreachable, match="nothing was sent"):
+        ef.Client(KEY, SECRET, base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/").send(message, FIFTY)
+    thread.join()
+    listener.close()
+
+
+def test_a_time_out_while_waiting_is_uncertain(script, message):
+    script.answer = lambda _: time.sleep(1)
+    with pytest.raises(ef.NoAnswer, match="uncertain"):
+        connect(script, timeout=(1, 0.2)).send(message, FIFTY)
+
+
+def test_a_connection_cut_before_or_in_the_answer_is_uncertain(script, message):
+    for partial in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"HTTP/1.1 200 OK\r\n"):
+        script.answer = partial
+        with pytest.raises(ef.NoAnswer):
+            connect(script).send(message, FIFTY)
+
+
+@pytest.mark.parametrize(
+    "status", ["500 Internal Server Error", "429 Too Many Requests", "404 Not Found", "204 No Content"]
+)
+def test_another_status_than_200_is_a_bad_answer(script, message, status):
+    script.says(b"", status)
+    with pytest.raises(ef.BadAnswer, match=status[:3]):
+        connect(script).send(message, FIFTY)
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
+def test_a_redirect_is_not_followed(script, message, status):
+    script.says(b"", status, f"Location: {script.url}elsewhere\r\n")
+    with pytest.raises(ef.BadAnswer):
+        connect(script).send(message, FIFTY)
+    assert len(script.requests) == 1
+
+
+def test_the_client_never_retries_by_itself(script, message):
+    script.says(b"", "503 Service Unavailable", "Retry-After: 0\r\n")
+    with pytest.raises(ef.BadAnswer):
+        connect(script).send(message, FIFTY)
+    script.answer = b""
+    with pytest.raises(ef.NoAnswer):
+        connect(script).send(message, FIFTY)
+    assert len(script.requests) == 2
+
+
+def test_connections_are_reused(message):
+    class Keeping(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        connections = set()
+
+        def do_POST(self):
+            self.connections.add(self.client_address)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "20")
+            self.end_headers()
+            self.wfile.write(b'{"CodeResult":"100"}')
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with ef.Client(KEY, SECRET, base_url=f"http://127.0.0.1:{server.server_port}/") as connected:
+            for _ in range(5):
+                connected.send(message, FIFTY)
+        server.shutdown()
+    assert len(Keeping.connections) == 1
+
+
+def test_one_client_serves_many_threads(sandbox, client, message):
+    batches = [[f"09{n:02d}{m:06d}" for m in range(30)] for n in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda batch: client.send(message, batch), batches))
+    assert len({answer.sms_id for answer in answers}) == 40
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(sandbox, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    assert sandbox.client().balance() > 0
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://rest.esms.vn/MainService.svc/json/", "unencrypted"),
+        ("http://10.0.0.1/", "unencrypted"),
+        ("http://127.0.0.1.example.com/", "unencrypted"),
+        ("http://localhost.example.com/", "unencrypted"),
+        ("https://user:word@rest.esms.vn/", "user name"),
+        ("https://rest.esms.vn/?key=1", "base_url"),
+        ("ftp://rest.esms.vn/", "base_url"),
+        ("rest.esms.vn", "base_url"),
+        ("https://rest.esms.vn:99999/", "base_url"),
+        ("", "base_url"),
+        (None, "base_url"),
+    ],
+)
+def test_an_address_that_would_leak_keys_or_is_none_is_refused(url, says):
+    with pytest.raises(ef.InvalidInput, match=says) as error:
+        ef.Client(KEY, SECRET, base_url=url)
+    assert "word" not in str(error.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/x", "http://localhost:1", "http://[::1]:1/", "https://example.com"]
+)
+def test_https_and_loopback_are_taken(url):
+    connected = ef.Client(KEY, SECRET, base_url=url)
+    assert connected.base_url.endswith("/")
+    assert connected.is_local is url.startswith("http:")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, None, float("inf"), (5,), (5, 0), "5", float("nan")])
+def test_a_time_out_must_be_set(timeout):
+    with pytest.raises(ef.InvalidInput, match="timeout"):
+        ef.Client(KEY, SECRET, timeout=timeout)
+
+
+@pytest.mark.parametrize("key", ["", " ", None, "a\nb", "é", 5])
+def test_keys_that_cannot_be_keys_are_refused_without_showing_them(key):
+    for keys in ((key, SECRET), (KEY, key)):
+        with pytest.raises(ef.InvalidInput, match="_key is empty") as error:
+            ef.Client(*keys)
+        assert SECRET not in str(error.value)
+
+
+def test_from_env_reads_keys_and_address(monkeypatch, sandbox):
+    monkeypatch.setenv("ESMS_API_KEY", f" {sandbox.api_key}\n")
+    monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
+    monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
+    assert ef.Client.from_env(timeout=3).balance() == 10**12
+    monkeypatch.delenv("ESMS_BASE_URL")
+    assert ef.Client.from_env().base_url == client_module.LIVE_URL
+    monkeypatch.delenv("ESMS_SECRET_KEY")
+    with pytest.raises(ef.InvalidInput, match="ESMS_SECRET_KEY is not set"):
+        ef.Client.from_env()
+
+
+# Secrets
+
+
+def test_keys_are_in_no_repr_and_no_copy():
+    connected = ef.Client(KEY, SECRET)
+    shown = f"{connected!r} {connected} {vars(connected)} {vars(connected._session)}"
+    assert KEY not in shown
+    assert SECRET not in shown
+    for take in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="from_env"):
+            take(connected)
+
+
+def failures(script, message):
+    yield lambda: ef.Client(KEY, SECRET, base_url="http://127.0.0.1:9/").send(message, FIFTY)
+    yield lambda: connect(script, timeout=(1, 0.1)).send(message, FIFTY)
+    yield lambda: connect(script, timeout=(1, 0.1)).balance()
+
+
+def test_keys_are_in_no_log_error_or_traceback_however_verbose(script, message, caplog):
+    caplog.set_level(logging.DEBUG)
+    shown = io.StringIO()
+
+    def echo(connection):
+        time.sleep(0.3)
+
+    script.answer = echo
+    for fail in failures(script, message):
+        try:
+            fail()
+        except ef.EsmsError as error:
+            assert error.__cause__ is None
+            assert error.__context__ is None
+            told = traceback.TracebackException.from_exception(error, capture_locals=True)
+            shown.write("".join(told.format()))
+            frame = error.__traceback__
+            while frame is not None:  # what a debugger or %xmode Verbose would show
+                shown.write(repr({name: repr(value) for name, value in frame.tb_frame.f_locals.items()}))
+                frame = frame.tb_next
+        else:
+            pytest.fail("no error")
+    shown.write(caplog.text)
+    assert KEY not in shown.getvalue()
+    assert SECRET not in shown.getvalue()
+
+
+def test_keys_that_the_server_echoes_are_not_in_the_excerpt(script, message):
+    script.says(f"<h1>Bad request: {KEY} {SECRET}</h1>".encode(), "400 Bad Request")
+    with pytest.raises(ef.BadAnswer) as error:
+        connect(script).send(message, FIFTY)
+    assert KEY not in str(error.value)
+    assert SECRET not in error.value.excerpt
+
+
+def test_an_interrupted_request_shows_no_key(script, message, monkeypatch):
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("http.client.HTTPConnection.getresponse", interrupt)
+    script.answer = lambda _: None
+    try:
+        connect(script).send(message, FIFTY)
+    except KeyboardInterrupt:
+        frame = sys.exc_info()[2]
+        while frame is not None:
+            if (
+                "site-packages" in frame.tb_frame.f_code.co_filename
+                or "esms_frames" in frame.tb_frame.f_code.co_filename
+            ):
+                shown = repr({name: repr(value) for name, value in frame.tb_frame.f_locals.items()})
+                assert KEY not in shown
+                assert SECRET not in shown
+            frame = frame.tb_next

@@ -1,0 +1,270 @@
+"""Customer files as Excel and others write them, and results to files: nothing lost, nothing rounded."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from datetime import datetime
+
+import pandas as pd
+import pytest
+import spellings
+from conftest import FIFTY
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import esms_frames as ef
+from esms_frames import files
+from esms_frames.files import SAMPLE, check_writable, write_results
+
+HEADER, ROW = "tên{0}số điện thoại{0}chi tiêu", "Đặng Thị Thuỳ{0}0901888484{0}1500000"
+
+
+def written(path, text, encoding="utf-8"):
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+def test_csv_is_read_however_it_was_written(tmp_path, encoding, separator, newline):
+    text = newline.join([HEADER, ROW, ""]).format(separator)
+    df = ef.read_customers(written(tmp_path / "c.csv", text, encoding))
+    assert df.to_dict("records") == [{"tên": "Đặng Thị Thuỳ", "số điện thoại": "0901888484", "chi tiêu": 1500000}]
+
+
+def test_windows_1258_is_the_last_resort_and_said_so(tmp_path):
+    text = "ten;sdt\nĐ\u0103\u0323ng Thu\u0300y;0901888484\n"
+    path = written(tmp_path / "c.csv", text, "cp1258")
+    with pytest.warns(UserWarning, match=r"c\.csv is not UTF-8 and was read as Windows-1258") as warned:
+        df = ef.read_customers(path)
+    assert df["ten"].tolist() == ["Đặng Thùy"]
+    assert warned[0].filename == __file__
+
+
+def test_excels_own_separator_line_is_obeyed(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", "sep=;\r\nten,ho;sdt\r\nLan,Le;0901888484\r\n", "utf-8-sig"))
+    assert df.columns.tolist() == ["ten,ho", "sdt"]
+
+
+def test_quoted_cells_may_hold_separators_and_line_breaks(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", 'ten;"sdt;di động"\n"Lan; ""Bé""\nNguyễn";0901888484\n'))
+    assert df.columns.tolist() == ["ten", "sdt;di động"]
+    assert df["ten"].tolist() == ['Lan; "Bé"\nNguyễn']
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["0901888484", "0000000001"],
+        ["901888484", "912345678"],
+        ["84901888484", "84912345678"],
+        ["9.12E+08", "9.13E+08"],
+        ["901888484.0", "912345678.0"],
+        ["007", "012"],
+        ["1234567890123456789", "9876543210987654321"],
+        ["NA", "null"],
+        ["1,5", "2,5"],
+        ["1e5", "2e5"],
+        ["+1", "+2"],
+        [" 1", "2 "],
+        ["1", "x"],
+    ],
+)
+def test_phones_and_other_long_numbers_stay_text_as_written(tmp_path, cells):
+    df = ef.read_customers(written(tmp_path / "c.csv", "\n".join(["so;ten", *[f"{cell};x" for cell in cells]])))
+    assert df["so"].tolist() == cells
+
+
+def test_a_phone_column_of_short_numbers_stays_text(tmp_path):
+    assert ef.read_customers(written(tmp_path / "c.csv", "sdt;n\n113;1\n;2\n"))["sdt"].dropna().tolist() == ["113"]
+
+
+def test_short_numbers_become_numbers_and_empty_cells_na(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", "n;x;none;t\n1;-1.5;;a\n;0;;\n20000000;0.25;;b\n"))
+    assert df["n"].tolist()[::2] == [1, 20000000]
+    assert df["x"].tolist() == [-1.5, 0, 0.25]
+    assert df.isna().sum().to_dict() == {"n": 1, "x": 0, "none": 3, "t": 1}
+
+
+def test_rows_with_missing_cells_at_the_end_are_kept(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", "a,sdt,b\nx,0901888484\ny,,\n"))
+    assert df["sdt"].fillna("").tolist() == ["0901888484", ""]
+
+
+def test_names_of_columns_are_tidied(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", " tên ;sô\u0301 ĐT;;sdt\na;b;c;d\n"))
+    assert df.columns.tolist() == ["tên", "số ĐT", "Unnamed: 2", "sdt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("c.csv", b"", "empty"),
+        ("c.csv", b"a;b\n1;2;3\n", "regular table|more cells"),
+        ("c.csv", b"a;b\n1;2\n1;2;3;4\n", "line 3"),
+        ("c.csv", b'a;b\n"1;2\n', "quote"),
+        ("c.csv", b"\xff\xfea", "no text file"),
+        ("c.xlsx", b"not a spreadsheet", "spreadsheet"),
+        ("c.xlsx", b"PK\x03\x04", "spreadsheet"),
+        ("c.parquet", b"not parquet", "Parquet"),
+        ("c.docx", b"x", "known kind"),
+        ("c", b"x", "known kind"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ef.InvalidFile, match=says) as error:
+        ef.read_customers(tmp_path / name)
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_said_so(tmp_path):
+    for path in (tmp_path / "no.csv", tmp_path, str(tmp_path / "no.xlsx")):
+        with pytest.raises(ef.InvalidFile, match="no file"):
+            ef.read_customers(path)
+
+
+# Spreadsheets
+
+
+def workbook(path, **sheets):
+    with pd.ExcelWriter(path, engine="xlsxwriter") as writer:
+        for name, frame in sheets.items():
+            frame.to_excel(writer, sheet_name=name, index=False)
+    return path
+
+
+def test_numbers_typed_into_excel_come_back_digit_by_digit(tmp_path):
+    typed = pd.DataFrame(
+        {
+            "sdt": [901888484, 84901888484, "0901888484", "'0901888484", None, 901888484.0],
+            "tax": [123456789012, 1, None, 2, 3, 4],
+            "spend": [1500000, 2.5, None, 0, 1, 2],
+            "when": [datetime(2026, 1, 31)] * 6,
+            "mixed": [1, "a", 2.5, None, True, 3.0],
+            "yes": [True, False, None, True, False, True],
+        }
+    )
+    df = ef.read_customers(workbook(tmp_path / "c.xlsx", Sheet1=typed))
+    assert df["sdt"].fillna("").tolist() == ["901888484", "84901888484", "0901888484", "'0901888484", "", "901888484"]
+    assert df["tax"].fillna("").tolist() == ["123456789012", "1", "", "2", "3", "4"]
+    assert df["spend"].tolist()[:2] == [1500000, 2.5]
+    assert df["when"].tolist() == [pd.Timestamp("2026-01-31")] * 6
+    assert df["mixed"].fillna("").tolist() == ["1", "a", "2.5", "", "True", "3"]
+    assert df["yes"].tolist()[:2] == [True, False]
+
+
+PEOPLE = pd.DataFrame({"ten": ["Lan"] * 2, "sdt": ["0901888484", "0912345678"]})
+NOTES = pd.DataFrame({"note": ["hello"]})
+
+
+def test_the_only_sheet_with_phones_is_taken(tmp_path):
+    path = workbook(tmp_path / "c.xlsx", Notes=NOTES, Khách=PEOPLE, Empty=pd.DataFrame())
+    assert ef.read_customers(path)["sdt"].tolist() == ["0901888484", "0912345678"]
+    assert ef.read_customers(path, sheet="Notes")["note"].tolist() == ["hello"]
+
+
+def test_several_sheets_with_phones_must_be_named(tmp_path):
+    path = workbook(tmp_path / "c.xlsx", Hanoi=PEOPLE, Hue=PEOPLE, Notes=NOTES)
+    with pytest.raises(ef.InvalidFile, match="'Hanoi', 'Hue'$|'Hanoi', 'Hue'\\."):
+        ef.read_customers(path)
+    assert len(ef.read_customers(path, sheet="Hue")) == 2
+    with pytest.raises(ef.InvalidFile, match="'Saigon'"):
+        ef.read_customers(path, sheet="Saigon")
+
+
+def test_a_sheet_is_only_for_spreadsheets():
+    with pytest.raises(ef.InvalidFile, match="no sheets"):
+        ef.read_customers(SAMPLE, sheet="Sheet1")
+
+
+def test_parquet_keeps_its_types(tmp_path):
+    frame = PEOPLE.assign(spend=[1.5, 2.5], ids=[10**15, 2])
+    frame.to_parquet(tmp_path / "c.parquet")
+    pd.testing.assert_frame_equal(ef.read_customers(tmp_path / "c.parquet"), frame)
+
+
+def test_the_sample_is_what_its_script_writes():
+    import make_sample
+
+    assert SAMPLE.read_bytes() == make_sample.sample().encode("utf-8-sig")
+
+
+# Results
+
+
+@pytest.fixture
+def results(client, message):
+    df = pd.DataFrame({"ten": "Đặng Thùy", "sdt": [*FIFTY, "x", "=1+1"]})
+    return df.esms.join(ef.send(df, message, client, progress=False))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet", ".CSV"])
+def test_results_survive_the_way_through_a_file(tmp_path, results, suffix):
+    back = ef.read_customers(write_results(results, tmp_path / f"r{suffix}"))
+    assert back.columns.tolist() == results.columns.tolist()
+    for name in ("ten", "sdt", "phone", "status", "sms_id"):
+        assert back[name].astype(object).fillna("").tolist() == results[name].astype(object).fillna("").tolist()
+    assert os.listdir(tmp_path) == [f"r{suffix}"]
+
+
+def test_a_csv_is_marked_so_that_excel_reads_its_accents(tmp_path, results):
+    data = write_results(results, tmp_path / "r.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert "Đặng Thùy".encode() in data
+
+
+def test_in_a_spreadsheet_phones_are_text_and_nothing_is_a_formula(tmp_path, results):
+    path = write_results(results, tmp_path / "r.xlsx")
+    cells = pd.read_excel(path, engine="calamine", dtype=object)
+    assert cells["phone"].iloc[0] == "0901888410"
+    assert cells["sdt"].iloc[-1] == "=1+1"
+    assert isinstance(cells["sent_at"].iloc[0], datetime)
+    assert b"<f>" not in zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml")
+
+
+def test_an_index_that_says_something_is_written_too(tmp_path, results):
+    keyed = results.set_axis(pd.Index([f"KH{n}" for n in range(len(results))], name="ma_kh"))
+    for suffix in (".csv", ".xlsx"):
+        assert ef.read_customers(write_results(keyed, tmp_path / f"r{suffix}"))["ma_kh"].iloc[0] == "KH0"
+    assert pd.read_parquet(write_results(keyed, tmp_path / "r.parquet")).index.name == "ma_kh"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, results, monkeypatch):
+    path = tmp_path / "r.csv"
+    path.write_text("old")
+    monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *_a, **_k: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(ef.InvalidFile, match="No space left"):
+        write_results(results, path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["r.csv"]
+
+
+@pytest.mark.parametrize("name", ["r.docx", "r", "no/such/folder/r.csv", "."])
+def test_a_place_where_nothing_can_be_written_is_known_beforehand(tmp_path, name):
+    with pytest.raises(ef.InvalidFile):
+        check_writable(tmp_path / name)
+
+
+def test_more_rows_than_excel_has_are_refused(tmp_path, results, monkeypatch):
+    monkeypatch.setattr(files, "_EXCEL_ROWS", 10)
+    with pytest.raises(ef.InvalidFile, match="52 rows"):
+        write_results(results, tmp_path / "r.xlsx")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.text("0123456789 +-.aĐệ;,\t\"'", max_size=12), min_size=1, max_size=20))
+def test_every_cell_of_a_csv_comes_back_as_it_was(tmp_path, cells):
+    frame = pd.DataFrame({"sdt": cells, "end": "x"})
+    frame.to_csv(tmp_path / "c.csv", index=False)
+    assert ef.read_customers(tmp_path / "c.csv")["sdt"].fillna("").tolist() == cells
+
+
+def test_messy_columns_read_from_a_file_are_read_as_from_memory(tmp_path):
+    cells = spellings.mixed(500, seed=8)
+    pd.DataFrame({"sdt": cells}).to_csv(tmp_path / "c.csv", index=False)
+    read = ef.normalize_phones(ef.read_customers(tmp_path / "c.csv")["sdt"])
+    assert read["phone"].fillna("").tolist() == ef.normalize_phones(cells)["phone"].fillna("").tolist()

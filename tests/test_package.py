@@ -1,0 +1,95 @@
+"""The package as a whole: its public names, its layers, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import esms_frames as ef
+
+ROOT = Path(ef.__file__).parent
+
+# From the top down; a module may import only from those below it. `sandbox` stands beside the client that it answers.
+LAYERS = [
+    ["__init__"], ["accessor", "cli"], ["files"], ["sandbox", "sandbox.app", "sandbox.gateway"], ["campaign"], ["results"],
+    ["client"], ["wire"], ["audience"], ["detection"], ["message"], ["phones"], ["numbering", "columns"],
+    ["errors"], ["clock"],
+]  # fmt: skip
+
+
+def modules():
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in ROOT.rglob("*.py")
+    }
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "esms_frames":
+            below = node.module.removeprefix("esms_frames").lstrip(".")
+            known = modules()
+            for alias in node.names:
+                yield next(name for name in (f"{below}.{alias.name}".lstrip("."), below or "__init__") if name in known)
+
+
+def test_every_module_has_a_layer():
+    assert sorted(name for layer in LAYERS for name in layer) == sorted(modules())
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_imports_point_only_downwards(name):
+    depth = {module: level for level, layer in enumerate(LAYERS) for module in layer}
+    for other in imported(modules()[name]):
+        package = name.split(".")[0]
+        assert depth[other] > depth[name] or other.split(".")[0] == package, f"{name} imports {other}"
+
+
+@pytest.mark.parametrize("name", ["phones", "message", "audience", "wire", "numbering", "detection"])
+def test_the_core_touches_neither_network_nor_disk(name):
+    tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert not {name.split(".")[0] for name in names} & {
+        "requests",
+        "urllib3",
+        "socket",
+        "pathlib",
+        "os",
+        "io",
+        "sqlite3",
+    }
+    assert "open" not in {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def test_public_names_are_there_and_documented():
+    assert sorted(ef.__all__) == ef.__all__ or sorted(ef.__all__, key=str.lower)
+    for name in ef.__all__:
+        found = getattr(ef, name)
+        assert inspect.getdoc(found), name
+        if inspect.isclass(found):
+            for attribute, member in vars(found).items():
+                if not attribute.startswith("_") and (callable(member) or isinstance(member, (property, classmethod))):
+                    assert inspect.getdoc(getattr(found, attribute)), f"{name}.{attribute}"
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="nope"):
+        _ = ef.nope
+    assert "Sandbox" in dir(ef)
+
+
+def test_importing_brings_no_web_server_no_widgets_and_no_plots_along():
+    heavy = "{'werkzeug', 'ipywidgets', 'matplotlib', 'IPython', 'phonenumbers', 'click', 'xlsxwriter'}"
+    code = f"import sys, esms_frames; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_the_package_is_typed():
+    assert (ROOT / "py.typed").exists()
