@@ -21,7 +21,7 @@ from esms_frames.errors import (
     TooFewRecipients,
     Unreachable,
 )
-from esms_frames.files import read_customers
+from esms_frames.files import SAMPLE, read_customers
 from esms_frames.message import Message, strip_accents
 from esms_frames.phones import normalize_phones
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from esms_frames.sandbox import Sandbox
 
 __all__ = [
+    "SAMPLE",
     "Audience",
     "BadAnswer",
     "Client",

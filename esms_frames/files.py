@@ -75,7 +75,6 @@ def read_customers(path: str | os.PathLike[str], *, sheet: str | None = None) ->
 
     Examples
     --------
-    >>> from esms_frames.files import SAMPLE
     >>> customers = read_customers(SAMPLE)
     >>> customers.shape
     (1000, 7)

@@ -105,12 +105,13 @@ def normalize_phones(values: Any) -> pd.DataFrame:
     Examples
     --------
     >>> import esms_frames as ef
-    >>> ef.normalize_phones(["+84 901 888 484", "0168.888.4848", "9.12E+08", "024 3825 1234"])
+    >>> table = ef.normalize_phones(["+84 901 888 484", "0168.888.4848", "9.12E+08", "024 3825 1234"])
+    >>> table.astype(object).fillna("")
             phone   network   problem
-    0  0901888484  MobiFone       NaN
-    1  0388884848   Viettel       NaN
-    2         NaN       NaN   rounded
-    3         NaN       NaN  landline
+    0  0901888484  MobiFone
+    1  0388884848   Viettel
+    2                        rounded
+    3                       landline
     """
     column = one_column(values)
     found = read(column)

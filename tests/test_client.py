@@ -215,12 +215,13 @@ def test_the_client_never_retries_by_itself(script, message):
 
 
 def test_connections_are_reused(message):
+    connections = set()
+
     class Keeping(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        connections = set()
 
         def do_POST(self):
-            self.connections.add(self.client_address)
+            connections.add(self.client_address)
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.send_header("Content-Length", "20")
@@ -236,7 +237,7 @@ def test_connections_are_reused(message):
             for _ in range(5):
                 connected.send(message, FIFTY)
         server.shutdown()
-    assert len(Keeping.connections) == 1
+    assert len(connections) == 1
 
 
 def test_one_client_serves_many_threads(sandbox, client, message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from datetime import datetime
 
@@ -144,7 +143,7 @@ def test_numbers_typed_into_excel_come_back_digit_by_digit(tmp_path):
             "tax": [123456789012, 1, None, 2, 3, 4],
             "spend": [1500000, 2.5, None, 0, 1, 2],
             "when": [datetime(2026, 1, 31)] * 6,
-            "mixed": [1, "a", 2.5, None, True, 3.0],
+            "mixed": [1, "a", 2.5, None, "0", 3.0],
             "yes": [True, False, None, True, False, True],
         }
     )
@@ -153,7 +152,7 @@ def test_numbers_typed_into_excel_come_back_digit_by_digit(tmp_path):
     assert df["tax"].fillna("").tolist() == ["123456789012", "1", "", "2", "3", "4"]
     assert df["spend"].tolist()[:2] == [1500000, 2.5]
     assert df["when"].tolist() == [pd.Timestamp("2026-01-31")] * 6
-    assert df["mixed"].fillna("").tolist() == ["1", "a", "2.5", "", "True", "3"]
+    assert df["mixed"].fillna("").tolist() == ["1", "a", "2.5", "", "0", "3"]
     assert df["yes"].tolist()[:2] == [True, False]
 
 
@@ -169,7 +168,7 @@ def test_the_only_sheet_with_phones_is_taken(tmp_path):
 
 def test_several_sheets_with_phones_must_be_named(tmp_path):
     path = workbook(tmp_path / "c.xlsx", Hanoi=PEOPLE, Hue=PEOPLE, Notes=NOTES)
-    with pytest.raises(ef.InvalidFile, match="'Hanoi', 'Hue'$|'Hanoi', 'Hue'\\."):
+    with pytest.raises(ef.InvalidFile, match=r"'Hanoi', 'Hue'\."):
         ef.read_customers(path)
     assert len(ef.read_customers(path, sheet="Hue")) == 2
     with pytest.raises(ef.InvalidFile, match="'Saigon'"):
@@ -208,7 +207,7 @@ def test_results_survive_the_way_through_a_file(tmp_path, results, suffix):
     assert back.columns.tolist() == results.columns.tolist()
     for name in ("ten", "sdt", "phone", "status", "sms_id"):
         assert back[name].astype(object).fillna("").tolist() == results[name].astype(object).fillna("").tolist()
-    assert os.listdir(tmp_path) == [f"r{suffix}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"r{suffix}"]
 
 
 def test_a_csv_is_marked_so_that_excel_reads_its_accents(tmp_path, results):
@@ -240,7 +239,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, results, 
     with pytest.raises(ef.InvalidFile, match="No space left"):
         write_results(results, path)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["r.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
 
 
 @pytest.mark.parametrize("name", ["r.docx", "r", "no/such/folder/r.csv", "."])
