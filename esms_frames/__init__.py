@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from esms_frames import accessor as _accessor  # noqa: F401 - gives df.esms and series.esms
+from esms_frames import results as _results  # noqa: F401 - see below
 from esms_frames.audience import Audience, prepare
-from esms_frames.campaign import send
 from esms_frames.client import Client
 from esms_frames.errors import (
     BadAnswer,
@@ -15,6 +16,7 @@ from esms_frames.errors import (
     InvalidFile,
     InvalidInput,
     InvalidMessage,
+    JournalError,
     NoAnswer,
     PhoneColumnError,
     Refused,
@@ -26,6 +28,8 @@ from esms_frames.message import Message, strip_accents
 from esms_frames.phones import normalize_phones
 
 if TYPE_CHECKING:
+    from esms_frames.campaign import results, resume, send
+    from esms_frames.journal import Journal
     from esms_frames.sandbox import Sandbox
 
 __all__ = [
@@ -38,6 +42,8 @@ __all__ = [
     "InvalidFile",
     "InvalidInput",
     "InvalidMessage",
+    "Journal",
+    "JournalError",
     "Message",
     "NoAnswer",
     "PhoneColumnError",
@@ -48,18 +54,30 @@ __all__ = [
     "normalize_phones",
     "prepare",
     "read_customers",
+    "results",
+    "resume",
     "send",
     "strip_accents",
 ]
 
+# Python names the package's attribute after the module once it is loaded; `esms_frames.results` is the function.
+globals().pop("results")
+
+# What brings a database or a web server along is loaded by those who use it.
+_LATER = {
+    "Journal": "esms_frames.journal",
+    "Sandbox": "esms_frames.sandbox",
+    "results": "esms_frames.campaign",
+    "resume": "esms_frames.campaign",
+    "send": "esms_frames.campaign",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # The sandbox brings a web server along, which only those load who use it.
-    if name == "Sandbox":
-        from esms_frames.sandbox import Sandbox  # noqa: PLC0415
-
-        return Sandbox
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:

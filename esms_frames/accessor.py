@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from esms_frames.audience import Audience, prepare
-from esms_frames.campaign import send
 from esms_frames.phones import normalize_phones
-from esms_frames.results import join_customers
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -39,10 +37,14 @@ class FrameAccessor:
 
     def send(self, message: Message, client: Client, **options: Any) -> pd.DataFrame:
         """Send one text to everyone; see `esms_frames.send`."""
+        from esms_frames.campaign import send  # noqa: PLC0415 - brings a database along, for those who send
+
         return send(self._df, message, client, **options)
 
     def join(self, results: pd.DataFrame) -> pd.DataFrame:
         """Put results beside these customers, whatever the index; see `esms_frames.results.join_customers`."""
+        from esms_frames.results import join_customers  # noqa: PLC0415 - see above
+
         return join_customers(self._df, results)
 
 

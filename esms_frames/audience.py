@@ -29,7 +29,7 @@ REASON_EXCLUDED = "on the exclude list"
 _REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Audience:
     """Who is texted, who is not and why, in which batch. Made by `prepare`.
 
@@ -82,7 +82,12 @@ class Audience:
         DataFrame
             Columns ``status``, ``reason``, ``rows`` (int) and ``share`` (float, of all rows).
         """
-        counted = self.frame.groupby(["status", "reason"], observed=True, dropna=False).size().rename("rows")
+        counted = (
+            self.frame.reset_index(drop=True)
+            .groupby(["status", "reason"], observed=True, dropna=False)
+            .size()
+            .rename("rows")
+        )
         table = counted[counted > 0].reset_index().sort_values(["status", "rows"], ascending=[True, False])
         return table.assign(share=table["rows"] / max(len(self.frame), 1)).reset_index(drop=True)
 
@@ -142,7 +147,8 @@ def prepare(
         Numbers that are not to be texted, in any spelling; of a DataFrame, the phone column is found in the same way.
     min_batch, max_batch : int, optional
         How many numbers a batch may have: 30 to 5000, the gateway's limits. `min_batch` may be lowered for customer
-        care, say for a test message to one's own phone; `send` refuses advertising with less than 30.
+        care, say for a test message to one's own phone; `send` refuses advertising with less than 30. With 0 there may
+        be nobody to text, for looking at what a file holds.
 
     Returns
     -------
@@ -187,7 +193,13 @@ def prepare(
 def equal_batches(n: int, max_batch: int) -> NDArray[np.int32]:
     """Give each of n recipients a batch: ceil(n / max_batch) batches of equal size (±1), from 1, in order."""
     count = -(-n // max_batch)
-    return (np.arange(n, dtype=np.int64) * count // n + 1).astype(np.int32)
+    return (np.arange(n, dtype=np.int64) * count // max(n, 1) + 1).astype(np.int32)
+
+
+def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:
+    """Make the frame of an audience of which all numbers are ready, without batches."""
+    frame = _judged(found, pd.RangeIndex(len(found)), np.empty(0, dtype=np.int32))
+    return frame.assign(batch=pd.array([pd.NA] * len(found), dtype="Int32"))
 
 
 def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
@@ -212,30 +224,34 @@ def _excluded_numbers(exclude: Any) -> NDArray[np.int32]:
     """Read the numbers to leave out; a list that can't be relied on is refused, for someone on it could be texted."""
     if exclude is None:
         return np.empty(0, dtype=np.int32)
-    if isinstance(exclude, pd.DataFrame):
-        exclude = exclude[phone_column(exclude)]
-    elif isinstance(exclude, (set, frozenset)):
+    if isinstance(exclude, (set, frozenset)):
         exclude = list(exclude)
-    found = phones.read(phones.one_column(exclude))
+    try:
+        column = phones.one_column(exclude[phone_column(exclude)] if isinstance(exclude, pd.DataFrame) else exclude)
+    except InvalidInput as error:
+        raise InvalidInput(f"exclude can't be read as a list of numbers; {error}") from None
+    found = phones.read(column)
     problems = phones.problem_of(found)
-    for problem, meaning in ((Problem.SEVERAL, "several numbers"), (Problem.ROUNDED, "a rounded number")):
-        rows = np.flatnonzero(problems == problem)
-        if rows.size:
-            raise InvalidInput(
-                f"exclude holds {meaning} in one cell ({rows.size:,} times, first at position {rows[0]}), so it is not "
-                "clear whom to leave out: give each number a row of its own."
-            )
-    if len(found) and not (found >= 0).any():
+    # Text with as many digits as a number may well hold one; less digits, landlines and foreigners can't be texted.
+    digits = np.array([sum(map(str.isdigit, str(cell))) for cell in column[problems.isin(_VAGUE)]])
+    vague = np.flatnonzero(problems.isin(_VAGUE))[digits >= 9] if digits.size else np.empty(0, dtype=np.int64)
+    unclear = np.union1d(vague, np.flatnonzero(problems.isin([Problem.SEVERAL, Problem.ROUNDED])))
+    if unclear.size:
         raise InvalidInput(
-            f"exclude has {len(found):,} entries and none is a mobile number: is it the right list or column?"
+            f"exclude holds {unclear.size:,} entries of which it is not clear whom they mean (the first at position "
+            f"{unclear[0]}: {_PLAIN[problems[unclear[0]]]}): give each number a row of its own, and nothing beside it."
         )
+    if len(found) and not (found >= 0).any():
+        raise InvalidInput(f"exclude has {len(found):,} entries and none is a mobile number: is it the right list?")
     return np.unique(found[found >= 0])
 
 
 def _check_limits(min_batch: int, max_batch: int) -> None:
-    if not 1 <= min_batch <= max_batch <= MAX_BATCH:
+    whole = all(isinstance(limit, int) and not isinstance(limit, bool) for limit in (min_batch, max_batch))
+    if not whole or not 0 <= min_batch <= max_batch <= MAX_BATCH or max_batch < 1:
         raise InvalidInput(
-            f"min_batch {min_batch} and max_batch {max_batch} don't fit: 1 ≤ min_batch ≤ max_batch ≤ {MAX_BATCH}."
+            f"min_batch {min_batch!r} and max_batch {max_batch!r} don't fit: give whole numbers, "
+            f"min_batch ≤ max_batch ≤ {MAX_BATCH}."
         )
     if max_batch < 2 * min_batch - 1:
         raise InvalidInput(
@@ -255,6 +271,9 @@ _PLAIN = {
     Problem.FOREIGN: "number of another country",
     Problem.UNASSIGNED: "no network has this prefix",
 }
+
+
+_VAGUE = [Problem.NOT_A_NUMBER, Problem.TOO_LONG]
 
 
 def _plain(status: str, reason: Any) -> str:

@@ -1,29 +1,33 @@
-"""Send an audience: all its batches, several at once, and say what became of every row."""
+"""Send an audience within a campaign: nobody twice, every row accounted for, whatever happened before."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import threading
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tqdm.auto import tqdm
+import numpy as np
+import pandas as pd
 
-from esms_frames import clock
-from esms_frames.audience import Audience, prepare
-from esms_frames.client import Client
-from esms_frames.errors import InvalidInput, Kind, NoAnswer, Refused, Unreachable
+from esms_frames import phones
+from esms_frames.audience import Audience, equal_batches, prepare, ready_frame
+from esms_frames.client import SANDBOX, Client
+from esms_frames.delivery import Delivery
+from esms_frames.errors import InvalidInput
+from esms_frames.journal import Batch, Journal, NewBatch, Scope
 from esms_frames.message import MIN_BATCH, Message, SmsType, check_not_past, checked_campaign, strip_accents
 from esms_frames.results import Outcome, Status, results_frame
+from esms_frames.settling import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-    from typing import Any
+    import os
+    from collections.abc import Hashable, Sequence
 
-    import pandas as pd
+    from numpy.typing import NDArray
 
 _MOST_AT_ONCE = 64
+_FASTEST = 1000  # requests a second; beyond that a limit is none
+_LIVE = ("planned", "sending", "unknown", "accepted", "already_sent")  # their numbers are not for another batch
 
 
 def send(
@@ -32,12 +36,18 @@ def send(
     client: Client,
     *,
     campaign: str | None = None,
+    journal: Journal | str | os.PathLike[str] | None = None,
     phone: Hashable | None = None,
     exclude: Any = None,
     concurrency: int = 4,
+    rate: float | None = 5.0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Send one text to everyone in a DataFrame, and say what became of each row.
+    """Send one text to everyone in a DataFrame, nobody twice in a campaign, and say what became of each row.
+
+    Every batch is written into the journal before it leaves, so that a time-out, a killed kernel, a cell run again, a
+    changed DataFrame or a second notebook never make a phone be texted twice. Run again under the same campaign, it
+    finishes what is unfinished, unchanged and under its own request ids, and texts only numbers that are new to it.
 
     Parameters
     ----------
@@ -48,12 +58,18 @@ def send(
     client : Client
         The gateway, from `Client.from_env` or a `Sandbox`.
     campaign : str, optional
-        The campaign's name, at most 254 characters; the gateway keeps it with the messages. Without one it is derived
-        from the text.
+        Within which nobody is texted twice: a name of at most 254 characters, which the gateway keeps with the
+        messages. Without one it is derived from the text, so that the same text never goes twice to the same phone. It
+        is good within one gateway and account: a rehearsal on a sandbox never counts for the live gateway.
+    journal : Journal, str or path-like, optional
+        Where batches are written down; by default the user's (see `Journal`).
     phone, exclude : optional
         As for `prepare`, when `data` is a DataFrame.
     concurrency : int, optional
         How many requests may be under way at once. Four keep a gateway with some latency busy without pressing it.
+    rate : float or None, optional
+        How many requests a second may leave, retries included; None for no limit. The gateway's own limit is not
+        published; five a second are 25,000 numbers a second, and it answers 160 to those that are too fast.
     progress : bool, optional
         Whether to show a progress bar.
 
@@ -63,7 +79,9 @@ def send(
         One row for each row of `data`, with the same index: ``phone``, ``network``, ``status``, ``reason``, ``batch``,
         ``request_id``, ``sms_id``, ``code``, ``attempts``, ``sent_at``; the dtypes are those of `results_frame`.
         A refusal that concerns one batch leaves the others alone. One that concerns the message or the account ends the
-        run, and so does a gateway that can't be reached: what is left is ``not_sent``, with the reason.
+        run, and so do a gateway that can't be reached and three batches in a row without an answer: what is left is
+        ``not_sent``, with the reason. A number that the campaign has texted before is ``already_sent``, with when and
+        under which SMSID. Fewer new numbers than a batch needs are ``not_sent``.
 
     Raises
     ------
@@ -71,28 +89,38 @@ def send(
         As for `prepare`; nothing was sent.
     InvalidInput
         When something handed in can't be used; nothing was sent.
+    JournalError
+        When the journal can't be relied on; nothing more was sent.
+    KeyboardInterrupt
+        When interrupted: requests under way are let settle first, the journal is true, and `resume` goes on from there.
+
+    Notes
+    -----
+    What is worth retrying (no connection, a cut one, a time-out, HTTP 5xx and 429, an answer that is none, codes 160 and
+    199) is tried up to five times under the same request id, with waits of half a second doubling to eight. 124 after an
+    attempt that got no answer means that attempt was taken. What stays without an answer is ``unknown``.
+
+    Of the batches that an interrupted run left behind, those never taken are finished unchanged if all their numbers
+    are ready in `data` and the message is the same; otherwise their numbers go into new batches, so that an exclude list
+    that has grown is respected.
 
     Examples
     --------
     >>> import esms_frames as ef
     >>> import pandas as pd
     >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)] + ["+84 901 888 410", "n/a"]})
+    >>> message = ef.Message("Cam on quy khach!", "Baotrixemay")
     >>> with ef.Sandbox() as sandbox:
-    ...     message = ef.Message("Cam on quy khach!", "Baotrixemay")
     ...     results = ef.send(customers, message, sandbox.client(), progress=False)
-    >>> results["status"].value_counts()[["accepted", "duplicate", "invalid"]]
-    status
-    accepted     40
-    duplicate     1
-    invalid       1
-    Name: count, dtype: int64
+    ...     again = ef.send(customers, message, sandbox.client(), progress=False)
+    >>> results["status"].value_counts()[["accepted", "duplicate", "invalid"]].tolist()
+    [40, 1, 1]
+    >>> again["status"].value_counts()[["already_sent", "duplicate", "invalid"]].tolist()
+    [40, 1, 1]
     """
     if not isinstance(message, Message):
         raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
-    if not isinstance(client, Client):
-        raise InvalidInput(f"client must be a Client, not {type(client).__name__}: make one with ef.Client.from_env().")
-    if not isinstance(concurrency, int) or not 1 <= concurrency <= _MOST_AT_ONCE:
-        raise InvalidInput(f"concurrency is {concurrency!r}: give a whole number from 1 to {_MOST_AT_ONCE}.")
+    delivers = _checked_delivery(client, concurrency, rate)
     name = default_campaign(message) if campaign is None else checked_campaign(campaign)
     check_not_past(message)
     audience = _audience(data, phone, exclude)
@@ -101,8 +129,99 @@ def send(
             f"Advertising goes out in batches of at least {MIN_BATCH} numbers, and this audience was prepared with "
             f"min_batch={audience.min_batch}: prepare it again without."
         )
-    run = _Run(message, client, name, audience, concurrency)
-    return results_frame(audience, run.outcomes(progress=progress))
+    book = _opened(journal)
+    scope = book.scope(name, client.gateway, client.account)
+    delivery = Delivery(book, scope, client, **delivers)
+    settle(book, scope, client, book.batches(scope), delivery.run)
+    plan = _Planning(scope, message, audience, delivery.run)
+    delivery.drive(plan.batches(book), progress=progress)
+    left_out = Outcome(Status.NOT_SENT, plan.why_too_few or "Another run withdrew its batch before it was sent.")
+    return _account(audience.frame, book.batches(scope), delivery, left_out)
+
+
+def resume(
+    campaign: str,
+    client: Client,
+    *,
+    journal: Journal | str | os.PathLike[str] | None = None,
+    concurrency: int = 4,
+    rate: float | None = 5.0,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Finish what a run of a campaign left unfinished or uncertain.
+
+    Batches that never arrived are sent, uncertain ones are tried again under their own request ids while the gateway
+    refuses repetitions (24 hours), and later settled by asking it what it holds, never by sending blindly. What can't be
+    settled stays ``unknown``, with the reason.
+
+    Parameters
+    ----------
+    campaign : str
+        The campaign's name; `Journal.campaigns` lists those that there are.
+    client : Client
+        The gateway and account that it was sent with.
+    journal, concurrency, rate, progress : optional
+        As for `send`.
+
+    Returns
+    -------
+    DataFrame
+        The campaign's `results`, one row a number.
+
+    Raises
+    ------
+    InvalidInput
+        When the journal has no such campaign of this gateway and account.
+    JournalError, KeyboardInterrupt
+        As for `send`.
+    """
+    delivers = _checked_delivery(client, concurrency, rate)
+    book = _opened(journal)
+    scope = _found(book, checked_campaign(campaign), client)
+    delivery = Delivery(book, scope, client, **delivers)
+    settle(book, scope, client, book.batches(scope), delivery.run)
+    delivery.drive(book.batches(scope), progress=progress)
+    return _of_campaign(book, scope, None)
+
+
+def results(
+    campaign: str,
+    data: pd.DataFrame | Audience | None = None,
+    *,
+    journal: Journal | str | os.PathLike[str] | None = None,
+    client: Client | None = None,
+    phone: Hashable | None = None,
+    exclude: Any = None,
+) -> pd.DataFrame:
+    """Rebuild the results of any past campaign from the journal; nothing is sent or asked.
+
+    Parameters
+    ----------
+    campaign : str
+        The campaign's name.
+    data : DataFrame or Audience, optional
+        The customers again, to have a row for each of theirs. Without it there is a row for each number of the campaign.
+    journal : Journal, str or path-like, optional
+        As for `send`.
+    client : Client, optional
+        Whose campaign it is, where several gateways or accounts have one of the name.
+    phone, exclude : optional
+        As for `prepare`, when `data` is a DataFrame.
+
+    Returns
+    -------
+    DataFrame
+        As `send` returns it; what the campaign has sent, whenever that was, is ``accepted``. Numbers of `data` that are
+        not in the campaign are ``not_sent``.
+
+    Raises
+    ------
+    InvalidInput
+        When the journal has no such campaign, or several and `client` does not say which.
+    """
+    book = _opened(journal)
+    scope = _found(book, checked_campaign(campaign), client)
+    return _of_campaign(book, scope, None if data is None else _audience(data, phone, exclude))
 
 
 def default_campaign(message: Message) -> str:
@@ -112,9 +231,130 @@ def default_campaign(message: Message) -> str:
     return f"{words}-{digest}" if words else digest
 
 
-def request_id(campaign: str, phones: Sequence[str]) -> str:
-    """Derive a batch's request id from the campaign and the numbers, so that the same batch always has the same."""
-    return hashlib.sha256("\n".join([campaign, *phones]).encode()).hexdigest()[:40]
+def request_id(campaign: str, numbers: NDArray[np.int32], taken: Sequence[str] = ()) -> str:
+    """Derive a batch's request id from the campaign and the numbers, in 40 characters or some more.
+
+    The same batch always has the same. Numbers whose batch was refused for certain are a new batch when they are sent
+    again: `taken` are the ids that the campaign has used, and the new one is another.
+    """
+    digest = hashlib.sha256(f"{campaign}\n".encode() + numbers.astype("<i4").tobytes()).hexdigest()[:40]
+    names = (digest if n == 1 else f"{digest}-{n}" for n in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+class _Planning:
+    """Which batches a run has to drive, given those that the campaign has already."""
+
+    def __init__(self, scope: Scope, message: Message, audience: Audience, run: str) -> None:
+        self.why_too_few = ""
+        self._scope = scope
+        self._message = message
+        self._audience = audience
+        self._run = run
+        self._ready = _numbers(audience.frame, "ready")
+        self._excluded = _numbers(audience.frame, "excluded")
+
+    def batches(self, journal: Journal) -> list[Batch]:
+        """Write the new batches into the journal, and give all that may be sent."""
+        planned = journal.plan(self._scope, self._run, self._decide)
+        return [batch for batch in planned if not np.isin(batch.numbers, self._excluded).any()]
+
+    def _decide(self, existing: list[Batch]) -> tuple[list[Batch], list[NewBatch]]:
+        withdrawn = [batch for batch in existing if batch.is_abandoned and not self._is_as_before(batch)]
+        gone = {batch.id for batch in withdrawn}
+        kept = [batch.numbers for batch in existing if batch.status in _LIVE and batch.id not in gone]
+        known = np.concatenate(kept) if kept else np.empty(0, dtype=np.int32)
+        fresh = self._ready[~np.isin(self._ready, known)] if len(known) else self._ready
+        floor = self._audience.min_batch
+        if len(fresh) < floor:
+            self.why_too_few = (
+                f"Only {len(fresh)} of the numbers are new to the campaign {self._scope.name!r} and a batch needs "
+                f"{floor}: send them with more recipients, or under another campaign."
+            )
+            return withdrawn, []
+        taken = [batch.request_id for batch in existing]
+        order = equal_batches(len(fresh), self._audience.max_batch)
+        parts = np.split(fresh, np.flatnonzero(np.diff(order)) + 1)
+        return withdrawn, [
+            NewBatch(request_id(self._scope.name, part, taken), self._message, floor, part) for part in parts
+        ]
+
+    def _is_as_before(self, batch: Batch) -> bool:
+        """Tell whether a batch that was never taken would be sent so again: same text, all its numbers ready."""
+        return batch.message == self._message and bool(np.isin(batch.numbers, self._ready).all())
+
+
+def _account(
+    frame: pd.DataFrame, batches: Sequence[Batch], delivery: Delivery | None, otherwise: Outcome
+) -> pd.DataFrame:
+    """Say of each row what became of its number; `otherwise` of those that are ready and in no batch."""
+    run = None if delivery is None else delivery.run
+    # A number may be in several batches, of which all but one were refused: the one, or the last, counts.
+    ranked = sorted(batches, key=lambda batch: (batch.status in _LIVE, batch.number))
+    if run is not None:
+        ranked = [batch for batch in ranked if batch.status in _LIVE or batch.settled_by == run]
+    outcomes = [_outcome(batch, delivery) for batch in ranked]
+    numbers = _numbers(frame, "ready")
+    owner = np.full(len(numbers), len(outcomes))
+    if ranked:
+        held = np.concatenate([batch.numbers for batch in ranked])
+        holder = np.repeat(np.arange(len(ranked)), [len(batch.numbers) for batch in ranked])
+        order = np.argsort(held, kind="stable")
+        place = np.searchsorted(held[order], numbers, side="right") - 1
+        found = (place >= 0) & (held[order][place] == numbers)
+        owner[found] = holder[order][place[found]]
+    position = np.full(len(frame), -1)
+    position[(frame["status"] == "ready").to_numpy()] = owner
+    return results_frame(frame, position, [*outcomes, otherwise])
+
+
+def _numbers(frame: pd.DataFrame, status: str) -> NDArray[np.int32]:
+    """Give the national numbers of the rows of a status."""
+    return phones.read(frame.loc[(frame["status"] == status).to_numpy(), "phone"])
+
+
+def _outcome(batch: Batch, delivery: Delivery | None) -> Outcome:
+    """Say what a batch's state in the journal means; to a run, what others have sent is already sent."""
+    status, reason = _said(batch, delivery)
+    return Outcome(
+        status,
+        reason,
+        batch=batch.number,
+        request_id=batch.request_id,
+        sms_id=batch.sms_id,
+        code=batch.code,
+        attempts=batch.attempts,
+        sent_at=batch.sent_at,
+    )
+
+
+def _said(batch: Batch, delivery: Delivery | None) -> tuple[Status, str | None]:
+    if batch.status == "accepted":
+        if delivery is None or batch.settled_by == delivery.run:
+            return Status.ACCEPTED, None
+        when = f"{batch.sent_at:%Y-%m-%d %H:%M}" if batch.sent_at else "an earlier time"
+        return Status.ALREADY_SENT, f"Sent by another run, at {when}, under SMSID {batch.sms_id or 'not known'}."
+    if batch.status == "already_sent":
+        return Status.ALREADY_SENT, batch.reason
+    if batch.status == "refused":
+        return Status.REFUSED, batch.reason
+    if batch.status == "planned":
+        if batch.code is not None:
+            return Status.REFUSED, batch.reason
+        ended = delivery.why_ended if delivery is not None else ""
+        return Status.NOT_SENT, (batch.reason if batch.attempts else None) or ended or "It is planned and not sent yet."
+    return Status.UNKNOWN, batch.reason or "A run was cut short while it was sending this: resume the campaign."
+
+
+def _of_campaign(book: Journal, scope: Scope, audience: Audience | None) -> pd.DataFrame:
+    batches = book.batches(scope)
+    otherwise = Outcome(Status.NOT_SENT, f"The number is not in the campaign {scope.name!r}.")
+    if audience is None:
+        every = np.concatenate([np.empty(0, dtype=np.int32), *(batch.numbers for batch in batches)])
+        frame = ready_frame(pd.unique(every))
+    else:
+        frame = audience.frame
+    return _account(frame, batches, None, otherwise)
 
 
 def _audience(data: pd.DataFrame | Audience, phone: Hashable | None, exclude: Any) -> Audience:
@@ -125,74 +365,30 @@ def _audience(data: pd.DataFrame | Audience, phone: Hashable | None, exclude: An
     return data
 
 
-class _Run:
-    """One run over the batches of an audience."""
+def _opened(journal: Journal | str | os.PathLike[str] | None) -> Journal:
+    return journal if isinstance(journal, Journal) else Journal(journal)
 
-    def __init__(self, message: Message, client: Client, campaign: str, audience: Audience, concurrency: int) -> None:
-        self._message = message
-        self._client = client
-        self._campaign = campaign
-        self._floor = audience.min_batch
-        self._batches = audience.batches
-        self._concurrency = concurrency
-        self._ended = threading.Event()
-        self._why_ended = ""
 
-    def outcomes(self, *, progress: bool) -> list[Outcome]:
-        """Send all batches and give their outcomes, in the order of the batches."""
-        outcomes: dict[int, Outcome] = {}
-        total = sum(map(len, self._batches))
-        with (
-            tqdm(total=total, desc="Sending", unit=" numbers", disable=not progress) as bar,
-            ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
-        ):
-            try:
-                under_way = {pool.submit(self._send, number): number for number in range(len(self._batches))}
-                for future in as_completed(under_way):
-                    number = under_way[future]
-                    outcomes[number] = future.result()
-                    bar.update(len(self._batches[number]))
-            except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
-                self._end("the run was interrupted")
-                raise
-        return [outcomes[number] for number in range(len(self._batches))]
+def _found(book: Journal, name: str, client: Client | None) -> Scope:
+    """Find the one campaign that is meant by a name; a rehearsal on a sandbox is not taken for the live one."""
+    scopes = book.scopes(name)
+    if client is not None:
+        scopes = [scope for scope in scopes if (scope.gateway, scope.account) == (client.gateway, client.account)]
+    live = [scope for scope in scopes if scope.gateway != SANDBOX]
+    if not scopes:
+        whose = "" if client is None else f" of account {client.account} at {client.gateway}"
+        raise InvalidInput(f"{book} has no campaign {name!r}{whose}: Journal.campaigns() lists those that it has.")
+    if len(live) > 1:
+        accounts = ", ".join(f"{scope.account} at {scope.gateway}" for scope in live)
+        raise InvalidInput(f"Several accounts have a campaign {name!r} ({accounts}): say whose with client=….")
+    return live[0] if live else scopes[0]
 
-    def _send(self, number: int) -> Outcome:
-        phones = self._batches[number].tolist()
-        identity = request_id(self._campaign, phones)
-        if self._ended.is_set():
-            return Outcome(Status.NOT_SENT, self._why_ended, identity)
-        sent_at = clock.now()
 
-        def outcome(status: Status, reason: str | None, sms_id: str | None = None, code: int | None = None) -> Outcome:
-            return Outcome(status, reason, identity, sms_id, code, attempts=1, sent_at=sent_at)
-
-        try:
-            answer = self._client.send(
-                self._message, phones, request_id=identity, campaign=self._campaign, floor=self._floor
-            )
-        except Refused as refusal:
-            return self._refused(number, refusal, outcome)
-        except NoAnswer as error:
-            return outcome(Status.UNKNOWN, str(error))
-        except Unreachable as error:
-            self._end(f"the gateway could not be reached: {error}")
-            return outcome(Status.NOT_SENT, str(error))
-        except InvalidInput as error:  # a schedule can become past while the batches go out
-            self._end(str(error))
-            return Outcome(Status.NOT_SENT, str(error), identity)
-        return outcome(Status.ACCEPTED, None, answer.sms_id, answer.code)
-
-    def _refused(self, number: int, refusal: Refused, outcome: Callable[..., Outcome]) -> Outcome:
-        if refusal.kind.stops_campaign:
-            self._end(f"batch {number + 1} was refused for a reason that holds for all: {refusal}")
-        if refusal.kind is Kind.ALREADY_THERE:
-            return outcome(Status.ALREADY_SENT, str(refusal), code=refusal.code)
-        if refusal.code == 199:  # taken by an earlier attempt and still in process, so not certainly refused
-            return outcome(Status.UNKNOWN, str(refusal), code=refusal.code)
-        return outcome(Status.REFUSED, str(refusal), code=refusal.code)
-
-    def _end(self, why: str) -> None:
-        if not self._ended.is_set():
-            self._why_ended = why
-            self._ended.set()
+def _checked_delivery(client: object, concurrency: object, rate: object) -> dict[str, Any]:
+    if not isinstance(client, Client):
+        raise InvalidInput(f"client must be a Client, not {type(client).__name__}: make one with ef.Client.from_env().")
+    if not isinstance(concurrency, int) or not 1 <= concurrency <= _MOST_AT_ONCE:
+        raise InvalidInput(f"concurrency is {concurrency!r}: give a whole number from 1 to {_MOST_AT_ONCE}.")
+    if rate is not None and not (isinstance(rate, (int, float)) and 0 < rate <= _FASTEST):
+        raise InvalidInput(f"rate is {rate!r}: give requests a second, up to {_FASTEST}, or None for no limit.")
+    return {"concurrency": concurrency, "rate": rate}

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
-from contextlib import nullcontext
+import warnings
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
 
 from esms_frames.audience import Audience, prepare
-from esms_frames.campaign import default_campaign, send
+from esms_frames.campaign import default_campaign, results, resume, send
 from esms_frames.client import Client
-from esms_frames.errors import EsmsError
+from esms_frames.errors import EsmsError, InvalidFile
 from esms_frames.files import SAMPLE, check_writable, read_customers, write_results
-from esms_frames.message import Message, SmsType, checked_campaign
+from esms_frames.journal import Journal
+from esms_frames.message import MIN_BATCH, Message, SmsType, checked_campaign
 from esms_frames.results import Status, join_customers
 from esms_frames.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INCOMPLETE = 3
 """Exit code of a send after which some recipients were refused, not sent or are unknown."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
 class _Group(click.Group):
-    """Show an error of the package as one sentence, with exit code 1."""
+    """Show an error of the package as one sentence, with exit code 1, and a warning as one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
+                return super().invoke(ctx)
         except EsmsError as error:
             raise click.ClickException(str(error)) from error
 
@@ -41,10 +54,11 @@ def main() -> None:
 
     \b
     Exit codes:
-      0  done; of a send: the gateway accepted every recipient
-      1  an error, said in one sentence; nothing was sent
-      2  wrong usage
-      3  sent, but some recipients were refused, not sent or are unknown: see the results
+        0  done; of a send: the gateway has accepted every recipient
+        1  an error, said in one sentence; nothing more was sent
+        2  wrong usage
+        3  some recipients were refused, not sent or are unknown: see the results
+      130  interrupted: `esms-frames resume` goes on
     """
     for stream in (sys.stdout, sys.stderr):  # a console without Vietnamese letters shows "?" for them
         if hasattr(stream, "reconfigure"):
@@ -61,13 +75,24 @@ _exclude = click.option(
 )
 
 
-@main.command()
-@click.option(
-    "--output", default="results.csv", show_default=True, help="Where to write the results: .csv, .xlsx or .parquet."
+_output = click.option(
+    "--output",
+    metavar="FILE",
+    help="Where to write the results, .csv, .xlsx or .parquet; results.csv if left out, or results-2.csv and so on.",
 )
-def demo(output: str) -> None:
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it is there already.")
+_journal = click.option("--journal", metavar="FILE", help="The journal; by default ESMS_JOURNAL, or the user's own.")
+_concurrency = click.option(
+    "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once."
+)
+
+
+@main.command()
+@_output
+@_overwrite
+def demo(output: str | None, overwrite: bool) -> None:
     """Try everything: 1,000 made-up customers, a sandbox that delivers nothing, and the results."""
-    check_writable(output)
+    path = _chosen(output, overwrite)
     customers = read_customers(SAMPLE)
     click.echo(f"1. A file of {len(customers):,} made-up customers, as messy as real ones:\n")
     _show(customers.head(5))
@@ -77,11 +102,13 @@ def demo(output: str) -> None:
     click.echo(
         f"\n3. Sending to a sandbox on this machine, which delivers nothing:\n\n{_described(message, audience)}\n"
     )
-    with Sandbox() as sandbox:
-        results = send(audience, message, sandbox.client(), progress=_on_a_terminal())
+    with Sandbox() as sandbox, TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        journal = Journal(Path(folder) / "journal.sqlite")
+        results = send(audience, message, sandbox.client(), journal=journal, progress=_on_a_terminal())
+        journal.close()
     click.echo("\n4. What became of every row:\n")
     _show_results(customers, audience, results)
-    written = write_results(join_customers(customers, results), output)
+    written = _write(join_customers(customers, results), path)
     click.echo(
         f"\nAll {len(results):,} rows are in {written}.\n\n"
         "Next: check a file of your own, then send it to the sandbox before you send it for real:\n\n"
@@ -96,16 +123,18 @@ def demo(output: str) -> None:
 @_sheet
 @_exclude
 @click.option("--rejected", metavar="OUTPUT", help="Write the rows that can't be texted, with reasons, to this file.")
-def check(file: Path, phone: str | None, sheet: str | None, exclude: Path | None, rejected: str | None) -> None:
+@_overwrite
+def check(
+    file: Path, phone: str | None, sheet: str | None, exclude: Path | None, rejected: str | None, overwrite: bool
+) -> None:
     """Tell who in FILE can be texted, who not and why. Nothing is sent."""
-    if rejected:
-        check_writable(rejected)
+    path = _chosen(rejected, overwrite, file) if rejected else None
     customers = read_customers(file, sheet=sheet)
-    audience = _audience(customers, phone, exclude, min_batch=1)
+    audience = _audience(customers, phone, exclude, min_batch=0)
     click.echo(repr(audience))
-    if rejected:
+    if path:
         rows = (audience.frame["status"] != "ready").to_numpy()
-        written = write_results(join_customers(customers[rows], audience.rejected), rejected)
+        written = write_results(join_customers(customers[rows], audience.rejected), path)
         click.echo(f"\nThe {rows.sum():,} rejected rows are in {written}.")
 
 
@@ -126,8 +155,17 @@ def check(file: Path, phone: str | None, sheet: str | None, exclude: Path | None
 @_sheet
 @_exclude
 @click.option("--sandbox", is_flag=True, help="Send to a sandbox started for this run; delivers nothing.")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once.")
-@click.option("--output", default="results.csv", show_default=True, help="Where to write the results.")
+@click.option(
+    "--min-batch",
+    type=click.IntRange(1, 5000),
+    default=MIN_BATCH,
+    show_default=True,
+    help="How few numbers may be sent; can be lowered for customer care only.",
+)
+@_concurrency
+@_journal
+@_output
+@_overwrite
 @click.option("--yes", is_flag=True, help="Don't ask before sending for real.")
 def send_file(
     file: Path,
@@ -140,37 +178,103 @@ def send_file(
     sheet: str | None,
     exclude: Path | None,
     sandbox: bool,
+    min_batch: int,
     concurrency: int,
-    output: str,
+    journal: str | None,
+    output: str | None,
+    overwrite: bool,
     yes: bool,
 ) -> None:
-    """Send one text to everyone in FILE, and write what became of each row.
+    """Send one text to everyone in FILE, nobody twice in a campaign, and write what became of each row.
 
     The gateway's keys come from the environment: ESMS_API_KEY, ESMS_SECRET_KEY and, if it is not the live gateway,
     ESMS_BASE_URL.
     """
-    check_writable(output)
+    path = _chosen(output, overwrite, file)
     message = Message(content, brandname, SmsType(sms_type), send_at)  # type: ignore[arg-type] # checked and parsed there
     name = default_campaign(message) if campaign is None else checked_campaign(campaign)
     customers = read_customers(file, sheet=sheet)
-    audience = _audience(customers, phone, exclude)
-    with Sandbox() if sandbox else nullcontext() as local:
+    check_writable(path, len(customers))
+    audience = _audience(customers, phone, exclude, min_batch=min_batch)
+    book = Journal(journal)
+    with Sandbox(customer_care_floor=min_batch) if sandbox else nullcontext() as local:
         client = local.client() if local else Client.from_env()
         balance = client.balance()
         click.echo(
             f"{audience!r}\n\n{_described(message, audience)}\n"
             f"  campaign    {name}\n"
-            f"  gateway     {'a sandbox: nothing is delivered' if client.is_local else client.base_url}\n"
+            f"  gateway     {'a sandbox: nothing is delivered' if client.is_sandbox else client.base_url}\n"
             f"  balance     {balance:,} VND\n"
         )
-        if not (client.is_local or yes):
+        if not (client.is_sandbox or yes):
             click.confirm(f"Text {len(audience.ready):,} people now?", abort=True)
-        results = send(audience, message, client, campaign=name, concurrency=concurrency, progress=_on_a_terminal())
-    written = write_results(join_customers(customers, results), output)
+        with _interruptible(name):
+            results = send(
+                audience,
+                message,
+                client,
+                campaign=name,
+                journal=book,
+                concurrency=concurrency,
+                progress=_on_a_terminal(),
+            )
     _show_results(customers, audience, results)
+    written = _write(join_customers(customers, results), path)
     click.echo(f"\nAll {len(results):,} rows are in {written}.")
-    if results["status"].isin([Status.REFUSED, Status.NOT_SENT, Status.UNKNOWN]).any():
-        sys.exit(INCOMPLETE)
+    _exit_for(results)
+
+
+@main.command("resume")
+@click.argument("campaign")
+@_concurrency
+@_journal
+@_output
+@_overwrite
+def resume_campaign(campaign: str, concurrency: int, journal: str | None, output: str | None, overwrite: bool) -> None:
+    """Finish what a run of CAMPAIGN left unfinished or uncertain; nobody is texted twice by it.
+
+    The gateway's keys come from the environment, as for `send`.
+    """
+    path = _chosen(output, overwrite)
+    client = Client.from_env()
+    with _interruptible(campaign):
+        results = resume(campaign, client, journal=journal, concurrency=concurrency, progress=_on_a_terminal())
+    _show_counts(results)
+    click.echo(f"\nAll {len(results):,} numbers of the campaign are in {_write(results, path)}.")
+    _exit_for(results)
+
+
+@main.command("results")
+@click.argument("campaign", required=False)
+@click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
+@_phone
+@_sheet
+@_journal
+@_output
+@_overwrite
+def past_results(
+    campaign: str | None,
+    customers: Path | None,
+    phone: str | None,
+    sheet: str | None,
+    journal: str | None,
+    output: str | None,
+    overwrite: bool,
+) -> None:
+    """Rebuild the results of CAMPAIGN from the journal; without CAMPAIGN, list the campaigns."""
+    book = Journal(journal)
+    if campaign is None:
+        table = book.campaigns()
+        click.echo(f"{book!r} has no campaigns yet." if table.empty else table.to_string(index=False))
+        return
+    path = _chosen(output, overwrite, customers)
+    if customers is None:
+        found = results(campaign, journal=book)
+    else:
+        rows = read_customers(customers, sheet=sheet)
+        found = join_customers(rows, results(campaign, rows, journal=book, phone=phone))
+    _show_counts(found)
+    click.echo(f"\nAll {len(found):,} rows are in {_write(found, path)}.")
 
 
 @main.command("sandbox")
@@ -198,6 +302,43 @@ def sandbox_server(port: int, seed: int, latency: float, balance: int) -> None:
             click.echo(f"\nStopped; {len(sandbox.sent):,} messages were taken.")
 
 
+def _chosen(output: str | None, overwrite: bool, source: Path | None = None) -> Path:
+    """Choose the file to write to, which is never the one that was read, nor one that is there unless that is asked."""
+    if output is None:
+        names = ("results.csv", *(f"results-{n}.csv" for n in range(2, 10_000)))
+        return check_writable(next(name for name in names if not Path(name).exists()))
+    path = check_writable(output)
+    if source is not None and path.exists() and path.samefile(source):
+        raise InvalidFile(f"{output} is the file that is read: name another --output.")
+    if path.exists() and not overwrite:
+        raise InvalidFile(f"{output} is there already: name another --output, or add --overwrite.")
+    return path
+
+
+def _write(table: pd.DataFrame, path: Path) -> Path:
+    """Write results; if that fails once all has been sent, keep them in the folder for temporary files."""
+    try:
+        return write_results(table, path)
+    except InvalidFile as error:
+        spare = Path(mkdtemp(prefix="esms-frames-")) / "results.csv"
+        click.echo(f"Warning: {error}", err=True)
+        return write_results(table, spare)
+
+
+@contextmanager
+def _interruptible(campaign: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\nInterrupted. To go on: esms-frames resume {shlex.quote(campaign)}", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _exit_for(results: pd.DataFrame) -> None:
+    if results["status"].isin([Status.REFUSED, Status.NOT_SENT, Status.UNKNOWN]).any():
+        sys.exit(INCOMPLETE)
+
+
 def _audience(customers: pd.DataFrame, phone: str | None, exclude: Path | None, **limits: int) -> Audience:
     left_out = None if exclude is None else read_customers(exclude)
     return prepare(customers, phone, exclude=left_out, **limits)
@@ -220,13 +361,19 @@ def _described(message: Message, audience: Audience) -> str:
 
 def _show_results(customers: pd.DataFrame, audience: Audience, results: pd.DataFrame) -> None:
     """Show a row of each kind, and how many there are of it."""
-    kinds = results.groupby(["status", "reason"], observed=True, dropna=False, sort=False)
-    counted = kinds.size().sort_values(ascending=False)
-    shown = (kinds.cumcount() < (1 if len(counted) > 3 else 3)).to_numpy()
-    row = customers.loc[:, [*customers.columns[:2].difference([audience.column], sort=False), audience.column]]
-    _show(join_customers(row[shown], results.loc[shown, ["phone", "network", "status", "reason", "batch"]]))
+    kinds = results.reset_index(drop=True).groupby(["status", "reason"], observed=True, dropna=False, sort=False)
+    shown = (kinds.cumcount() < (1 if kinds.ngroups > 3 else 3)).to_numpy()
+    names = dict.fromkeys([*customers.columns[:2], audience.column])
+    _show(
+        join_customers(customers.loc[shown, list(names)], results.loc[shown, ["phone", "network", "status", "reason"]])
+    )
     click.echo()
-    for status, reason, rows in counted.reset_index().itertuples(index=False):
+    _show_counts(results)
+
+
+def _show_counts(results: pd.DataFrame) -> None:
+    counted = results.groupby(["status", "reason"], observed=True, dropna=False).size().sort_values(ascending=False)
+    for status, reason, rows in counted[counted > 0].reset_index().itertuples(index=False):
         click.echo(f"  {rows:>9,}  {status}{'' if pd.isna(reason) else f': {reason}'}")
 
 

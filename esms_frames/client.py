@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    MaxRetryError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
 
-from esms_frames import wire
+from esms_frames import clock, wire
 from esms_frames.errors import GatewayError, InvalidInput, NoAnswer, Unreachable
 from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType, check_not_past, checked_campaign
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from decimal import Decimal
 
 LIVE_URL = "https://rest.esms.vn/MainService.svc/json/"
+
+SANDBOX = "sandbox"
+"""What a gateway on this machine is called, wherever it listens."""
+
+SANDBOX_SERVER = "esms-frames-sandbox"
+"""How the answers of a sandbox name their server, by which it is told from a tunnel to a live gateway."""
+
+_LARGEST_ANSWER = 4 * 1024 * 1024  # a page of 500 messages takes a quarter of a MiB
+
+# What OpenSSL says when two sides don't come to speak TLS at all, before anything else is sent.
+_HANDSHAKE_FAILURES = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "UNRECOGNIZED_NAME")
 
 SEND_PATHS: Mapping[SmsType, str] = {
     SmsType.CUSTOMER_CARE: "SendMultipleMessage_V4/",
@@ -29,7 +50,8 @@ SEND_PATHS: Mapping[SmsType, str] = {
 }
 """Where each type is sent to, by the vendor's pages on the two."""
 
-_LONGEST_REQUEST_ID = 50
+_REQUEST_ID = re.compile(r"[!-~]{1,50}")
+_PAGE_SIZE = 500  # the most that the gateway gives at once
 _NUMBERS = re.compile(r"(?:0[0-9]{9})*")
 
 
@@ -74,8 +96,14 @@ class Client:
         timeout: float | tuple[float, float] = (5.0, 60.0),
         send_paths: Mapping[str, str] | None = None,
     ) -> None:
-        self._api_key = _Secret(_checked_key("api_key", api_key))
-        self._secret_key = _Secret(_checked_key("secret_key", secret_key))
+        self._api_key, self._secret_key = _Secret(api_key), _Secret(secret_key)
+        del api_key, secret_key  # what is raised below shows these names to verbose tracebacks
+        for name, key in (("api_key", self._api_key), ("secret_key", self._secret_key)):
+            if not key.is_usable():
+                raise InvalidInput(
+                    f"{name} is empty or holds unusual characters: copy it again from your eSMS account."
+                )
+        self._is_sandbox = False
         self.base_url = _checked_base_url(base_url)
         self.timeout = _checked_timeout(timeout)
         self._send_paths = _checked_paths(send_paths or {})
@@ -109,8 +137,23 @@ class Client:
         return cls(os.environ["ESMS_API_KEY"], os.environ["ESMS_SECRET_KEY"], **options)
 
     @property
+    def gateway(self) -> str:
+        """Which gateway it is: its host, or ``sandbox`` on this machine, wherever it listens."""
+        return SANDBOX if self.is_local else urlsplit(self.base_url).netloc.lower()
+
+    @property
+    def account(self) -> str:
+        """Whose account it is: a short fingerprint of the ApiKey, from which the key can't be had."""
+        return hashlib.sha256(b"esms_frames account " + self._api_key.reveal().encode()).hexdigest()[:12]
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether the last answer came from a sandbox on this machine, which delivers nothing; False before the first."""
+        return self.is_local and self._is_sandbox
+
+    @property
     def is_local(self) -> bool:
-        """Whether the gateway is on this machine: a sandbox, which delivers nothing."""
+        """Whether the address is on this machine; usually a sandbox, but it may be a tunnel to a live gateway."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
     def send(
@@ -157,25 +200,16 @@ class Client:
             raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
         check_not_past(message)
         batch = _checked_batch(phones, message, floor)
-        if request_id is not None and not 0 < len(request_id) <= _LONGEST_REQUEST_ID:
-            raise InvalidInput(
-                f"request_id has {len(request_id)} characters and the gateway takes 1 to {_LONGEST_REQUEST_ID}: "
-                "choose another, or leave it out."
-            )
+        if request_id is not None and not _REQUEST_ID.fullmatch(str(request_id)):
+            raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
         if campaign is not None:
             checked_campaign(campaign)
 
         def body() -> bytes:
-            return wire.send_body(
-                self._api_key.reveal(),
-                self._secret_key.reveal(),
-                message,
-                batch,
-                request_id=request_id,
-                campaign=campaign,
-            )
+            return wire.send_body(self._keys, message, batch, request_id=request_id, campaign=campaign)
 
-        return wire.read_send(self._post(self._send_paths[message.sms_type], wire.CONTENT_TYPE, body))
+        path = self._send_paths[message.sms_type]
+        return wire.read_send(self._post(path, wire.CONTENT_TYPE, body), self._mask)
 
     def balance(self) -> Decimal:
         """Ask how much money the account has.
@@ -190,12 +224,42 @@ class Client:
         Refused, Unreachable, NoAnswer
             As for `send`.
         """
+        return wire.read_balance(self._post_json("GetBalance_json", {}), self._mask)
 
-        def body() -> bytes:
-            keys = {"ApiKey": self._api_key.reveal(), "SecretKey": self._secret_key.reveal()}
-            return json.dumps(keys).encode()
+    def sent_between(self, start: datetime, end: datetime, sms_type: str) -> Iterator[wire.SentMessage]:
+        """Ask for the messages of a period, page by page.
 
-        return wire.read_balance(self._post("GetBalance_json", "application/json", body))
+        Parameters
+        ----------
+        start, end : datetime
+            The period, by the times at which the messages were sent, to the second; without a time zone, Vietnam time.
+        sms_type : {"customer_care", "advertising"}
+            Which messages.
+
+        Yields
+        ------
+        SentMessage
+            One for each number, until as many have come as the gateway says there are.
+
+        Raises
+        ------
+        Refused, Unreachable, NoAnswer
+            As for `send`; also when the pages end before all messages have come.
+        """
+        period = {
+            "SmsType": str(SmsType(sms_type).code),
+            "From": _in_vietnam(start),
+            "To": _in_vietnam(end),
+            "PageSize": _PAGE_SIZE,
+        }
+        come, total, page = 0, 1, 1
+        while come < total:
+            answer = self._post_json("GetSmsSentData_V2", {**period, "Page": page})
+            total, messages = wire.read_sent(answer, self._mask)
+            if not messages and come < total:
+                raise NoAnswer(f"The gateway gave {come:,} of {total:,} messages of the period: ask again later.")
+            yield from messages
+            come, page = come + len(messages), page + 1
 
     def close(self) -> None:
         """Close the connections; a closed client opens new ones when it is used again."""
@@ -208,10 +272,16 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Client of {self.base_url}>"
+        return f"<Client of {getattr(self, 'base_url', 'no gateway yet')}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client holds keys and is not pickled: make one where it is needed, with Client.from_env().")
+
+    def _post_json(self, path: str, fields: Mapping[str, object]) -> dict[str, Any]:
+        def body() -> bytes:
+            return json.dumps({**dict(zip(("ApiKey", "SecretKey"), self._keys(), strict=True)), **fields}).encode()
+
+        return self._post(path, "application/json", body)
 
     def _post(self, path: str, content_type: str, body: Callable[[], bytes]) -> dict[str, Any]:
         # The frames that hold keys are left before anything is raised, so that no traceback, however verbose, shows
@@ -219,32 +289,41 @@ class Client:
         found = self._exchange(path, content_type, body)
         if isinstance(found, GatewayError):
             raise found
-        return wire.read_json(*found)
+        return wire.read_json(*found, self._mask)
+
+    def _keys(self) -> tuple[str, str]:
+        return self._api_key.reveal(), self._secret_key.reveal()
+
+    def _mask(self, text: str) -> str:
+        """Take the keys out of a text that is to be shown."""
+        for key in self._keys():
+            text = text.replace(key, "…")
+        return text
 
     def _exchange(self, path: str, content_type: str, body: Callable[[], bytes]) -> tuple[int, bytes] | GatewayError:
         where = urlsplit(self.base_url).netloc
+        data = _Body(body())
         try:
-            response = self._session.post(
+            with self._session.post(
                 self.base_url + path,
-                data=_Body(body()),
+                data=data,
                 headers={"Content-Type": content_type, "Accept": "application/json", "User-Agent": "esms-frames"},
                 timeout=self.timeout,
                 allow_redirects=False,  # a redirect would carry keys and numbers elsewhere, or send a batch twice
-            )
-        except (requests.RequestException, HTTPError, OSError) as error:
+                stream=True,
+            ) as response:
+                self._is_sandbox = response.headers.get("Server", "").startswith(SANDBOX_SERVER)
+                return response.status_code, _Body(_read(response, time.monotonic() + self.timeout[1]))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong once the request may have left is uncertain
             if _never_connected(error):
                 return Unreachable(
                     f"No connection to {where} ({_cause(error)}), so nothing was sent: check the network and the "
                     "address, then try again."
                 )
-            waited = " in time" if isinstance(error, requests.Timeout) else ""
+            waited = " in time" if isinstance(error, (requests.Timeout, TimeoutError)) else ""
             return NoAnswer(
                 f"{where} did not answer{waited} ({_cause(error)}): it is uncertain whether it took the request."
             )
-        content = response.content
-        for secret in (self._api_key, self._secret_key):
-            content = content.replace(secret.reveal().encode(), b"...")
-        return response.status_code, content
 
 
 class _Secret:
@@ -252,8 +331,11 @@ class _Secret:
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    def __init__(self, value: object) -> None:
+        self._value = value.strip() if isinstance(value, str) else ""
+
+    def is_usable(self) -> bool:
+        return bool(self._value) and self._value.isascii() and self._value.isprintable()
 
     def reveal(self) -> str:
         return self._value
@@ -263,32 +345,48 @@ class _Secret:
 
 
 class _Body(bytes):
-    """A request's body, which holds the keys: debuggers and verbose tracebacks see only its length."""
+    """A body, which may hold the keys: debuggers and verbose tracebacks see only its length."""
 
     def __repr__(self) -> str:
-        return f"<request body of {len(self):,} bytes>"
+        return f"<body of {len(self):,} bytes>"
 
     __str__ = __repr__
 
 
+def _read(response: requests.Response, deadline: float) -> bytes:
+    """Read an answer, up to a size and a time that no answer of the gateway's comes near."""
+    parts: list[bytes] = []
+    while part := response.raw.read1(65_536, decode_content=True):
+        parts.append(part)
+        if sum(map(len, parts)) > _LARGEST_ANSWER:
+            raise ValueError("the answer does not end")
+        if time.monotonic() > deadline:
+            raise TimeoutError("the answer does not end in time")
+    return b"".join(parts)
+
+
 def _never_connected(error: Exception) -> bool:
-    """Tell whether the request certainly stayed here: no connection was made, or the server's certificate was wrong."""
-    reason = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    if isinstance(error, requests.exceptions.SSLError):
-        return "CERTIFICATE_VERIFY_FAILED" in str(reason)
-    return isinstance(error, requests.exceptions.InvalidURL) or isinstance(
-        reason, (NewConnectionError, ConnectTimeoutError, ProxyError)
-    )
+    """Tell whether the request certainly stayed here: no connection was made, to the gateway or to a proxy."""
+    reason = _reason(error)
+    if isinstance(reason, ProxyError):  # also what becomes of a connection through a proxy that is cut later
+        reason = reason.original_error
+        if isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed"):
+            return True
+    if isinstance(reason, SSLError):
+        return any(words in str(reason) for words in _HANDSHAKE_FAILURES)
+    return isinstance(reason, (NewConnectionError, ConnectTimeoutError, LocationParseError))
 
 
 def _cause(error: Exception) -> str:
     """Name the cause without its text, which holds the whole address and, for some operations, the keys in it."""
+    return type(_reason(error)).__name__
+
+
+def _reason(error: Exception) -> Exception:
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):
         reason = reason.reason
-    return type(reason if isinstance(reason, Exception) else error).__name__
+    return reason if isinstance(reason, Exception) else error
 
 
 def _checked_batch(phones: Iterable[str], message: Message, floor: int) -> list[str]:
@@ -311,19 +409,12 @@ def _checked_batch(phones: Iterable[str], message: Message, floor: int) -> list[
     return batch
 
 
-def _checked_key(name: str, key: object) -> str:
-    cleaned = key.strip() if isinstance(key, str) else ""
-    if not cleaned or not cleaned.isascii() or not cleaned.isprintable():
-        raise InvalidInput(f"{name} is empty or holds unusual characters: copy it again from your eSMS account.")
-    return cleaned
-
-
 def _checked_base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         usable = parts.scheme in {"http", "https"} and host and not parts.query and not parts.fragment
-        _ = parts.port
+        _ = parts.port, host.encode("idna")
     except (ValueError, AttributeError):
         usable = False
     if not usable:
@@ -333,6 +424,11 @@ def _checked_base_url(url: str) -> str:
     if not secure and not _is_loopback(host):
         raise InvalidInput(f"base_url {url!r} would send your keys unencrypted: use https (http is for the sandbox).")
     return url if url.endswith("/") else url + "/"
+
+
+def _in_vietnam(moment: datetime) -> str:
+    aware = moment.replace(tzinfo=clock.VIETNAM) if moment.tzinfo is None else moment.astimezone(clock.VIETNAM)
+    return f"{aware:%Y-%m-%d %H:%M:%S}"
 
 
 def _checked_paths(paths: Mapping[str, str]) -> dict[SmsType, str]:

@@ -25,7 +25,8 @@ _NAMES = frozenset(
 _WORDS = frozenset("sdt dtdd phone phones mobile tel telephone cell cellphone msisdn".split())
 # Names of numbers that can look like phones: tax codes begin with 03, ids and amounts have nine or ten digits too.
 _OTHER_NUMBERS = frozenset(
-    "mst thue tax cccd cmnd passport id ma code account stk price amount total spend tien".split()
+    "mst thue tax cccd cmnd passport id ma code account stk khoan the card order don hd fax price amount total spend tien "
+    "thieu referrer".split()
 )
 _SAMPLE = 1000
 _CLEAR_SHARE = 0.8
@@ -82,7 +83,9 @@ def named_as_phone(label: Hashable) -> bool:
 
 
 def _given(labels: Sequence[Hashable], phone: Hashable) -> Hashable:
-    count = sum(label == phone for label in labels)
+    if not pd.api.types.is_hashable(phone):
+        raise InvalidInput(f"phone is a {type(phone).__name__}: give the name of the column of phone numbers.")
+    count = sum(label is phone or (label is not pd.NA and bool(label == phone)) for label in labels)
     if count == 1:
         return phone
     if count:

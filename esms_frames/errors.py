@@ -8,6 +8,7 @@
     │   ├── PhoneColumnError   no column, or more than one, that could hold the phone numbers
     │   ├── TooFewRecipients   fewer usable numbers than the gateway takes in one request
     │   └── InvalidFile        a file that can't be read or written
+    ├── JournalError           the journal can't be relied on
     └── GatewayError           the gateway, or the way to it
         ├── Unreachable        no connection: the request certainly did not arrive
         ├── NoAnswer           the request left and no usable answer came: it may or may not have been taken
@@ -88,6 +89,10 @@ class TooFewRecipients(InvalidInput):
 
 class InvalidFile(InvalidInput):
     """Raised when a file can't be read as a table of customers, or results can't be written to it."""
+
+
+class JournalError(EsmsError):
+    """Raised when the journal can't be relied on; nothing more is sent then."""
 
 
 class GatewayError(EsmsError):
@@ -198,7 +203,7 @@ class Refused(GatewayError):
     kind : Kind
         What it means for the rest of a campaign.
     words : str
-        The gateway's own words, as they came.
+        The gateway's own words, at most 120 characters, without keys and phone numbers.
     """
 
     def __init__(self, code: int, words: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -104,6 +104,15 @@ class Message:
         object.__setattr__(self, "send_at", _checked_time(self.send_at))
         object.__setattr__(self, "callback_url", _checked_url(self.callback_url))
 
+    @classmethod
+    def restored(
+        cls, content: str, brandname: str, sms_type: str, send_at: datetime | None, callback_url: str | None
+    ) -> Message:
+        """Make a message again that was checked before, whose schedule may be past by now."""
+        message = cls(content, brandname, SmsType(sms_type), callback_url=callback_url)
+        object.__setattr__(message, "send_at", send_at)
+        return message
+
     @property
     def encoding(self) -> Encoding:
         """How the text travels: one character outside the GSM alphabet makes the whole text UCS-2."""
@@ -136,8 +145,13 @@ class Message:
         return parts
 
     def without_accents(self) -> Message:
-        """Give the same message with its accents stripped, which more than doubles what fits into one part."""
-        return replace(self, content=strip_accents(self.content))
+        """Give the same message with its accents stripped, so that more fits into one part.
+
+        A text whose only characters outside the GSM alphabet are Vietnamese letters becomes GSM, of which more than
+        twice as much fits. Typographic signs and emoji stay, and keep a text UCS-2.
+        """
+        plain = strip_accents(self.content)
+        return Message.restored(plain, self.brandname, self.sms_type, self.send_at, self.callback_url)
 
     def _units(self) -> list[int]:
         if self.encoding is Encoding.GSM:
@@ -258,9 +272,9 @@ def _checked_time(send_at: object) -> datetime | None:
         raise InvalidMessage("send_at", f"send_at {send_at!r} is not a moment: {way_out}")
     try:
         moment = moment.replace(tzinfo=clock.VIETNAM) if moment.tzinfo is None else moment.astimezone(clock.VIETNAM)
-    except OverflowError:
+        moment = datetime.fromtimestamp(int(moment.timestamp()), clock.VIETNAM)  # a plain datetime, to the second
+    except (OverflowError, ValueError, OSError):
         raise InvalidMessage("send_at", f"send_at {send_at!r} is out of the calendar's range: {way_out}") from None
-    moment = datetime.fromtimestamp(int(moment.timestamp()), clock.VIETNAM)  # a plain datetime, to the second
     if moment <= clock.now():
         raise InvalidMessage("send_at", f"send_at {moment:%Y-%m-%d %H:%M:%S} (Vietnam time) is past: {way_out}")
     return moment

@@ -12,6 +12,7 @@ Both ways end in the same arithmetic, and columns of integers and floats go stra
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from esms_frames import columns, numbering
 from esms_frames.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,7 +40,7 @@ class Problem(StrEnum):
     MISSING = "missing"
     """Nothing there: NA, or only blanks."""
     NOT_A_NUMBER = "not_a_number"
-    """Text, a date, a negative or fractional number, a number with a note beside it."""
+    """Text, a negative or fractional number, a number with a note beside it."""
     ROUNDED = "rounded"
     """Scientific notation, as in a spreadsheet's 9.12E+08: nobody can tell which digits were rounded away."""
     SEVERAL = "several"
@@ -57,6 +58,7 @@ class Problem(StrEnum):
 _PROBLEMS = list(Problem)
 _CODE = {problem: -1 - position for position, problem in enumerate(_PROBLEMS)}
 _ROWS = 65_536
+_EXACT_BITS: dict[type, int] = {np.float16: 11, np.float32: 24}
 
 # What a byte means to the first, fast reading.
 _DIGIT, _BLANK, _SOFT, _PLUS, _HARD = range(5)
@@ -65,6 +67,10 @@ _KIND[list(b"0123456789")] = _DIGIT
 _KIND[list(b" \t\r\x0b\x0c")] = _BLANK
 _KIND[list(b"-.()[]{}<>_~'\"`")] = _SOFT
 _KIND[list(b"+")] = _PLUS
+
+_WRAPPING = " \t\r\n\x0b\x0c'\"`"
+_WRAPS = np.zeros(256, dtype=bool)
+_WRAPS[list(_WRAPPING.encode())] = True
 
 _POWER = 10 ** np.arange(19, dtype=np.int64)
 
@@ -188,27 +194,40 @@ def one_column(values: Any) -> pd.Series[Any]:
         return pd.Series(values.to_pandas(types_mapper=pd.ArrowDtype))
     if isinstance(values, (set, frozenset, dict)):
         raise InvalidInput(f"a {type(values).__name__} has no order to give back: pass list(values).")
-    return pd.Series(values, dtype=None if len(values) else object)
+    return pd.Series(values, dtype=None if hasattr(values, "dtype") else object)
 
 
 def _to_arrow(column: pd.Series[Any]) -> Any:
     """Take the column as Arrow text, integers or floats; without a copy where pandas keeps it so."""
     try:
         array = pa.array(column, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         array = None  # an object column of mixed types
     if array is not None and pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
-    if array is not None and (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+    if array is not None and pa.types.is_integer(array.type):
+        return array
+    if array is not None and (pa.types.is_float32(array.type) or pa.types.is_float64(array.type)):
         return array
     if array is not None and (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         return array
     if array is not None and pa.types.is_null(array.type):
         return array.cast(pa.large_string())
-    # Mixed and unusual types are read as Python writes them: 901888484.0 and Decimal("901888484") are numbers too.
-    return pa.array(
-        list(map(str, column.array)), type=pa.large_string(), mask=column.isna().to_numpy(dtype=bool, na_value=True)
-    )
+    cells = list(column.array)
+    written = {kind: _writer(kind) for kind in set(map(type, cells))}
+    missing = column.isna().to_numpy(dtype=bool, na_value=True)
+    return pa.array([written[type(cell)](cell) for cell in cells], type=pa.large_string(), mask=missing)
+
+
+def _writer(kind: type) -> Callable[[Any], str]:
+    """Choose how cells of a type are written as text, in columns of mixed and unusual types."""
+    if issubclass(kind, str):  # a lone surrogate can't be encoded
+        return lambda cell: cell.encode("utf-8", "replace").decode("utf-8")
+    if issubclass(kind, (np.float16, np.float32)):
+        return lambda cell: str(int(cell)) if abs(cell) < 2 ** _EXACT_BITS[kind] and cell == int(cell) else "9E+08"
+    if issubclass(kind, (float, np.floating, Decimal)):
+        return lambda cell: str(int(cell)) if abs(cell) < 10**17 and cell == int(cell) else "not whole"
+    return str
 
 
 def _chunks(array: Any) -> Iterator[Any]:
@@ -236,7 +255,8 @@ def _without_nulls(chunk: Any, instead: float) -> NDArray[Any]:
 
 def _read_integers(numbers: NDArray[Any]) -> NDArray[np.int32]:
     negative = numbers < 0
-    value = np.minimum(numbers, 10**17).astype(np.int64)
+    value = (np.minimum(numbers, 10**17) if numbers.dtype == np.uint64 else numbers).astype(np.int64)
+    value = np.minimum(value, 10**17)
     value[negative] = 0
     zeros = np.zeros(len(value), dtype=np.int64)
     found = _national(value, zeros, zeros.astype(bool))
@@ -249,6 +269,8 @@ def _read_floats(numbers: NDArray[Any]) -> NDArray[np.int32]:
         whole = np.isfinite(numbers) & (numbers == np.floor(numbers))
     found = _read_integers(np.where(whole, np.minimum(numbers, 1e17), 0).astype(np.int64))
     found[~whole] = _CODE[Problem.NOT_A_NUMBER]
+    if numbers.dtype == np.float32:  # nine digits do not fit into its 24 bits
+        found[np.abs(numbers) >= 2 ** _EXACT_BITS[np.float32]] = _CODE[Problem.ROUNDED]
     found[np.isnan(numbers)] = _CODE[Problem.MISSING]
     return found
 
@@ -256,22 +278,25 @@ def _read_floats(numbers: NDArray[Any]) -> NDArray[np.int32]:
 def _read_text(chunk: Any) -> NDArray[np.int32]:
     data, offsets = _bytes_of(chunk)
     starts, ends = offsets[:-1], offsets[1:]
-    foreign_bytes = np.flatnonzero(data > 127)
-    if foreign_bytes.size:
-        rows = np.unique(np.searchsorted(starts, foreign_bytes, side="right") - 1)
-        data = data.copy()
-        data[foreign_bytes] = ord("?")  # those rows are read again below
     found, doubtful = _read_bytes(data, starts, ends)
-    if foreign_bytes.size:
-        ascii_rows = _to_ascii(chunk.take(pa.array(rows)))
-        found[rows], doubtful[rows] = _read_bytes(*_spans(ascii_rows))
+    # Rows with other than printable ASCII, and those that begin or end with blanks or quotes, are read once more without.
+    unusual = np.flatnonzero((data - np.uint8(32)) > np.uint8(94))
+    wrapped = (_WRAPS[_at(data, starts)] | _WRAPS[_at(data, ends - 1)]) & (ends > starts)
+    wrapped[np.searchsorted(starts, unusual, side="right") - 1] = True
+    rows = np.flatnonzero(wrapped)
+    if rows.size:
+        text = chunk.take(pa.array(rows)).cast(pa.large_string())
+        text = pc.ascii_trim(_to_ascii(text) if unusual.size else text, characters=_WRAPPING)
+        found[rows], doubtful[rows] = _read_bytes(*_spans(text))
     again = np.flatnonzero(doubtful)
     if again.size:
         text = chunk.take(pa.array(again)).cast(pa.large_string())
-        if foreign_bytes.size:
-            text = _to_ascii(text)
-        found[again] = _second_look(text)
+        found[again] = _second_look(_to_ascii(text) if unusual.size else text)
     return found
+
+
+def _at(data: NDArray[np.uint8], places: Ints) -> NDArray[np.uint8]:
+    return data[np.clip(places, 0, len(data) - 1)] if len(data) else np.zeros(len(places), dtype=np.uint8)
 
 
 def _bytes_of(chunk: Any) -> tuple[NDArray[np.uint8], Ints]:
@@ -359,6 +384,8 @@ def _read_bytes(data: NDArray[np.uint8], starts: Ints, ends: Ints) -> tuple[NDAr
         count = count - float_like
     found = _national(value, _leading_zeros(value, count), plus)
     found[lengths == 0] = _CODE[Problem.MISSING]
+    wrong = np.flatnonzero(found < 0)
+    doubtful[wrong] |= padded[np.maximum(ends[wrong] - 1, 0)] == ord(".")  # 901888484.000
     return found, doubtful
 
 
@@ -466,14 +493,22 @@ _COMPLETE = rf"(?:{_CODE_AND_NUMBER}|[1-9][0-9]{{8}}|[12][0-9]{{9}})"
 _RUN_TOGETHER = rf"^(?:{_CODE_AND_NUMBER}){{2,}}$|^(?:[35789][0-9]{{8}}){{2,}}$"
 
 
+_CALCULATED = (
+    r"^-[1-9][0-9]*(?:[.,][0-9]+)?$"  # negative
+    r"|^\+?[0-9]+[.,][0-9]{1,2}$"  # fractions
+    r"|^[0-9,]+,[0-9]+\.[0-9]{1,2}$|^[0-9.]+\.[0-9]+,[0-9]{1,2}$"  # with signs for thousands
+    r"|^[0-9]{1,2}/[0-9]{1,2}/(?:19|20)[0-9]{2}\b"  # dates
+)
+
+
 def _second_look(text: Any) -> NDArray[np.int32]:
     text = pc.ascii_lower(text)
     blank = _matches(text, r"""^[\s'"]*$""")
     text = pc.replace_substring_regex(text, _LABEL, "", max_replacements=1)
     text = pc.replace_substring_regex(text, r"""^[\s='"`]+|[\s'"`]+$""", "")
     scientific = _matches(text, r"^[+-]?[0-9]+(?:[.,][0-9]*)?e[+-]?[0-9]+$")
-    text = pc.replace_substring_regex(text, r"^(\+?[0-9]+)[.,]0{1,6}$", r"\1")
-    calculated = _matches(text, r"^-[1-9][0-9]*(?:[.,][0-9]+)?$|^\+?[0-9]+[.,][0-9]{1,2}$")
+    text = pc.replace_substring_regex(text, r"^(\+?[0-9]+)[.,]0{1,2}$|^(\+?[0-9]{9,})[.,]0{3,6}$", r"\1\2")
+    calculated = _matches(text, _CALCULATED)
     worded = _matches(text, rf"[^0-9+{_SOFTS}{_STRONGS}]")
 
     parts = pc.replace_substring_regex(text, rf"[^0-9+{_SOFTS}]+", "/")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from esms_frames.audience import Audience
+    from numpy.typing import NDArray
 
 
 class Status(StrEnum):
@@ -44,10 +44,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one batch."""
+    """What became of one batch, or of numbers that are in none."""
 
     status: Status
     reason: str | None
+    batch: int | None = None
     request_id: str | None = None
     sms_id: str | None = None
     code: int | None = None
@@ -55,45 +56,44 @@ class Outcome:
     sent_at: datetime | None = None
 
 
-def results_frame(audience: Audience, outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """Say of each row of an audience what became of it.
+def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Say of each row of an audience's frame what became of it.
 
     Parameters
     ----------
-    audience : Audience
-        Whose rows.
+    frame : DataFrame
+        `Audience.frame`.
+    owner : array of int, one for each row
+        The position in `outcomes` of what became of the row; -1 where its status in the audience says it.
     outcomes : sequence of Outcome
-        One for each batch: ``outcomes[0]`` is batch 1's.
+        What became of the batches.
 
     Returns
     -------
     DataFrame
-        Indexed like the audience's frame, one row a row:
+        Indexed like `frame`, one row a row:
 
-        - ``phone`` (text), ``network`` (category), ``batch`` (Int32): as in the audience.
+        - ``phone`` (text), ``network`` (category): as in the audience.
         - ``status``: category of `Status`.
         - ``reason``: category, why the row was not accepted; NA where it was.
+        - ``batch``: Int32, the number of its batch in the campaign; NA where it is in none.
         - ``request_id``, ``sms_id``: text, our id and the gateway's id of the batch; NA where there is none.
         - ``code``: Int32, the gateway's code; NA where it gave none.
-        - ``attempts``: Int32, how often the batch was tried; 0 for rows that are not in a batch.
+        - ``attempts``: Int32, how often the batch was tried; 0 for rows that are in no batch.
         - ``sent_at``: when the batch was tried last, in Vietnam time, to the microsecond; NaT where it was not.
     """
-    frame = audience.frame
-    batch = frame["batch"].to_numpy(dtype=np.int64, na_value=0) - 1
     statuses = list(Status)
     from_audience = np.array(
         [statuses.index(Status(name)) if name in statuses else -1 for name in frame["status"].cat.categories]
     )
-    by_batch = np.array([statuses.index(outcome.status) for outcome in outcomes] + [-1])
-    status = np.where(batch >= 0, by_batch[batch], from_audience[frame["status"].cat.codes.to_numpy()])
+    by_outcome = np.array([statuses.index(outcome.status) for outcome in outcomes] + [-1])
+    status = np.where(owner >= 0, by_outcome[owner], from_audience[frame["status"].cat.codes.to_numpy()])
 
-    old_reasons = list(frame["reason"].cat.categories)
-    new_reasons = list(
-        dict.fromkeys(o.reason for o in outcomes if o.reason is not None and o.reason not in old_reasons)
-    )
-    reasons = [*old_reasons, *new_reasons]
-    reason_by_batch = np.array([-1 if o.reason is None else reasons.index(o.reason) for o in outcomes] + [-1])
-    reason = np.where(batch >= 0, reason_by_batch[batch], frame["reason"].cat.codes.to_numpy())
+    old = list(frame["reason"].cat.categories)
+    reasons = list(dict.fromkeys([*old, *(outcome.reason for outcome in outcomes if outcome.reason is not None)]))
+    places = {reason: place for place, reason in enumerate(reasons)}
+    reason_of = np.array([-1 if outcome.reason is None else places[outcome.reason] for outcome in outcomes] + [-1])
+    reason = np.where(owner >= 0, reason_of[owner], frame["reason"].cat.codes.to_numpy())
 
     return pd.DataFrame(
         {
@@ -101,12 +101,12 @@ def results_frame(audience: Audience, outcomes: Sequence[Outcome]) -> pd.DataFra
             "network": frame["network"].array,
             "status": columns.category_from_codes(status.astype(np.int8), statuses),
             "reason": columns.category_from_codes(reason, reasons).remove_unused_categories(),
-            "batch": frame["batch"].array,
-            "request_id": columns.text_from_codes(batch, [outcome.request_id for outcome in outcomes]),
-            "sms_id": columns.text_from_codes(batch, [outcome.sms_id for outcome in outcomes]),
-            "code": _integers(batch, [outcome.code for outcome in outcomes]),
-            "attempts": _integers(batch, [outcome.attempts for outcome in outcomes], instead=0),
-            "sent_at": _moments(batch, [outcome.sent_at for outcome in outcomes]),
+            "batch": _integers(owner, [outcome.batch for outcome in outcomes]),
+            "request_id": columns.text_from_codes(owner, [outcome.request_id for outcome in outcomes]),
+            "sms_id": columns.text_from_codes(owner, [outcome.sms_id for outcome in outcomes]),
+            "code": _integers(owner, [outcome.code for outcome in outcomes]),
+            "attempts": _integers(owner, [outcome.attempts for outcome in outcomes], instead=0),
+            "sent_at": _moments(owner, [outcome.sent_at for outcome in outcomes]),
         },
         index=frame.index,
     )
@@ -126,7 +126,8 @@ def join_customers(customers: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        The columns of both. A column of the results whose name the customers have too gets ``_sms`` after it.
+        The columns of both. A column of the results whose name the customers have too gets ``_sms`` after it, or
+        ``_sms2`` and so on where that is taken as well.
 
     Raises
     ------
@@ -138,16 +139,18 @@ def join_customers(customers: pd.DataFrame, results: pd.DataFrame) -> pd.DataFra
             f"The customers ({len(customers):,} rows) and the results ({len(results):,} rows) have different indexes: "
             "join the results with the DataFrame that was sent."
         )
-    renamed = results.rename(columns={name: f"{name}_sms" for name in results.columns if name in customers.columns})
-    return pd.concat([customers, renamed], axis="columns", sort=False)
+    names = set(customers.columns)
+    endings = ["", "_sms", *(f"_sms{n}" for n in range(2, len(names) + 3))]
+    free = {name: next(name + end for end in endings if name + end not in names) for name in results.columns}
+    return pd.concat([customers, results.rename(columns=free)], axis="columns", sort=False)
 
 
-def _integers(batch: Any, by_batch: Sequence[int | None], *, instead: int | None = None) -> Any:
-    values: Any = pd.array([*by_batch, instead], dtype="Int32")
-    return values[batch]  # rows in no batch have -1: the last
+def _integers(owner: Any, by_outcome: Sequence[int | None], *, instead: int | None = None) -> Any:
+    values: Any = pd.array([*by_outcome, instead], dtype="Int32")
+    return values[owner]  # rows without an outcome have -1: the last
 
 
-def _moments(batch: Any, by_batch: Sequence[datetime | None]) -> Any:
-    naive = [None if moment is None else moment.astimezone(clock.VIETNAM).replace(tzinfo=None) for moment in by_batch]
+def _moments(owner: Any, by_outcome: Sequence[datetime | None]) -> Any:
+    naive = [None if moment is None else moment.astimezone(clock.VIETNAM).replace(tzinfo=None) for moment in by_outcome]
     values = np.array([*naive, None], dtype="datetime64[us]")
-    return pd.DatetimeIndex(values[batch]).tz_localize(clock.VIETNAM).array
+    return pd.DatetimeIndex(values[owner]).tz_localize(clock.VIETNAM).array

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
+from esms_frames import clock
 from esms_frames.errors import BadAnswer, Refused
 
 if TYPE_CHECKING:
@@ -22,7 +27,10 @@ CONTENT_TYPE = "text/plain"
 
 _NO_CONTACTS = b"<CONTACTS/>"
 _OPEN, _BETWEEN, _CLOSE = "<CUSTOMER><PHONE>", "</PHONE></CUSTOMER><CUSTOMER><PHONE>", "</PHONE></CUSTOMER>"
-_EXCERPT = 120
+_EXCERPT, _LOOKED_AT = 120, 4096
+_CODE = re.compile("[0-9]{1,9}")
+
+Mask = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,7 @@ class Answer:
 
 
 def send_body(
-    api_key: str,
-    secret_key: str,
+    keys: Callable[[], tuple[str, str]],
     message: Message,
     phones: Sequence[str],
     *,
@@ -52,13 +59,13 @@ def send_body(
 ) -> bytes:
     """Write the XML of a POST TEXT request; `phones` are ``0`` and nine digits each, checked by the caller.
 
+    `keys` gives ApiKey and SecretKey; it is called last, so that no error of what goes before can show them.
+
     lxml writes the envelope and escapes what people typed. The numbers are digits, so they are joined in as text: a
     hundredth of the time of an element each.
     """
     root = etree.Element("RQST")
     fields = {
-        "APIKEY": api_key,
-        "SECRETKEY": secret_key,
         "CONTENT": message.content,
         "SMSTYPE": str(message.sms_type.code),
         "BRANDNAME": message.brandname,
@@ -72,20 +79,24 @@ def send_body(
             etree.SubElement(root, name).text = value
     etree.SubElement(root, "CONTACTS")
     envelope, end = etree.tostring(root, encoding="utf-8").rsplit(_NO_CONTACTS, 1)
-    contacts = f"<CONTACTS>{_OPEN}{_BETWEEN.join(phones)}{_CLOSE}</CONTACTS>"
-    return b"".join([envelope, contacts.encode("ascii"), end])
+    contacts = f"<CONTACTS>{_OPEN}{_BETWEEN.join(phones)}{_CLOSE}</CONTACTS>".encode("ascii")
+    account = "<RQST><APIKEY>{}</APIKEY><SECRETKEY>{}</SECRETKEY>"
+    return b"".join([account.format(*map(escape, keys())).encode(), envelope.removeprefix(b"<RQST>"), contacts, end])
 
 
-def read_json(status: int, body: bytes) -> dict[str, Any]:
-    """Read an answer: a JSON object with HTTP status 200, amounts as decimals; anything else is a `BadAnswer`."""
+def read_json(status: int, body: bytes, mask: Mask = str) -> dict[str, Any]:
+    """Read an answer: a JSON object with HTTP status 200, amounts as decimals; anything else is a `BadAnswer`.
+
+    `mask` takes out of a text what must not be shown, here and below.
+    """
     found: Any = None
     if status == 200:
         try:
             found = json.loads(body.decode("utf-8-sig"), parse_float=Decimal)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, ArithmeticError):
             found = None
     if not isinstance(found, dict):
-        excerpt = _excerpt(body)
+        excerpt = _excerpt(body[:_LOOKED_AT].decode("utf-8", "replace"), mask)
         raise BadAnswer(
             f"The gateway answered with HTTP {status} and no JSON object ({excerpt!r}): "
             "what became of the request is not known, ask again later.",
@@ -95,48 +106,118 @@ def read_json(status: int, body: bytes) -> dict[str, Any]:
     return found
 
 
-def read_code(answer: dict[str, Any]) -> int:
+def read_code(answer: dict[str, Any], mask: Mask = str) -> int:
     """Take the code out of an answer: text or integer, in the field ``CodeResult`` or ``CodeResponse``."""
-    code = answer.get("CodeResult", answer.get("CodeResponse"))
-    text = str(code).strip()
-    if isinstance(code, (str, int)) and not isinstance(code, bool) and text.isascii() and text.isdigit():
-        return int(text)
-    excerpt = _excerpt(json.dumps(answer, default=str).encode())
-    raise BadAnswer(
-        f"The gateway's answer holds no code ({excerpt!r}): what became of the request is not known, ask again later.",
+    code = next((answer[name] for name in ("CodeResult", "CodeResponse") if answer.get(name) is not None), None)
+    if isinstance(code, (str, int)) and not isinstance(code, bool) and _CODE.fullmatch(str(code).strip()):
+        return int(code)
+    raise _lacking("code", answer, mask)
+
+
+def check_accepted(answer: dict[str, Any], mask: Mask = str) -> int:
+    """Give the code of an answer if it is 100; raise `Refused` with the gateway's words otherwise."""
+    code = read_code(answer, mask)
+    if code != 100:
+        raise Refused(code, _excerpt(str(answer.get("ErrorMessage") or ""), mask))
+    return code
+
+
+def read_send(answer: dict[str, Any], mask: Mask = str) -> Answer:
+    """Read the answer to a send."""
+    code = check_accepted(answer, mask)
+    sms_id = answer.get("SMSID")
+    return Answer(code, _encodable(str(sms_id)) if sms_id else None)
+
+
+def read_balance(answer: dict[str, Any], mask: Mask = str) -> Decimal:
+    """Read the answer to a question for the balance, in VND."""
+    check_accepted(answer, mask)
+    balance = answer.get("Balance")
+    if isinstance(balance, (int, Decimal)) and not isinstance(balance, bool):
+        return Decimal(balance)
+    raise _lacking("balance", answer, mask)
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """One message that the gateway holds.
+
+    Attributes
+    ----------
+    phone, content : str
+        To whom, and what.
+    sms_id : str
+        The id of the send that it was part of.
+    campaign : str
+        The campaign's name that came with it; empty without.
+    price : Decimal
+        In VND.
+    send_status, send_result : int or None
+        The gateway's SendStatus and SendResult.
+    sent_at : datetime or None
+        In Vietnam time.
+    """
+
+    phone: str
+    content: str
+    sms_id: str
+    campaign: str
+    price: Decimal
+    send_status: int | None
+    send_result: int | None
+    sent_at: datetime | None
+
+
+def read_sent(answer: dict[str, Any], mask: Mask = str) -> tuple[int, list[SentMessage]]:
+    """Read one page of the messages of a period: how many there are in all, and those of the page."""
+    check_accepted(answer, mask)
+    total, rows = answer.get("CountTotal"), answer.get("SentData")
+    if not isinstance(total, int) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _lacking("list of messages", answer, mask)
+    return total, [_sent(row) for row in rows]
+
+
+def _sent(row: dict[str, Any]) -> SentMessage:
+    price = row.get("SellPrice")
+    return SentMessage(
+        phone=_encodable(str(row.get("Phone") or "")),
+        content=_encodable(str(row.get("Content") or "")),
+        sms_id=_encodable(str(row.get("ReferenceId") or "")),
+        campaign=_encodable(str(row.get("Campaign") or "")),
+        price=Decimal(price) if isinstance(price, (int, Decimal)) else Decimal(0),
+        send_status=_integer(row.get("SendStatus")),
+        send_result=_integer(row.get("SendResult")),
+        sent_at=read_date(str(row.get("SentTime") or "")),
+    )
+
+
+def read_date(text: str) -> datetime | None:
+    """Read a time as the gateway writes it: ``/Date(1705484048995+0700)/``, milliseconds since 1970 (UTC)."""
+    found = re.fullmatch(r"/Date\((-?\d{1,14})(?:[+-]\d{4})?\)/", text)
+    return datetime.fromtimestamp(int(found[1]) / 1000, clock.VIETNAM) if found else None
+
+
+def _integer(value: object) -> int | None:
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
+    excerpt = _excerpt(json.dumps(answer, default=str, ensure_ascii=False)[:_LOOKED_AT], mask)
+    return BadAnswer(
+        f"The gateway's answer holds no {what} ({excerpt!r}): what became of the request is not known, ask again later.",
         200,
         excerpt,
     )
 
 
-def check_accepted(answer: dict[str, Any]) -> int:
-    """Give the code of an answer if it is 100; raise `Refused` with the gateway's words otherwise."""
-    code = read_code(answer)
-    if code != 100:
-        raise Refused(code, _excerpt(str(answer.get("ErrorMessage") or "").encode()))
-    return code
-
-
-def read_send(answer: dict[str, Any]) -> Answer:
-    """Read the answer to a send."""
-    code = check_accepted(answer)
-    sms_id = answer.get("SMSID")
-    return Answer(code, str(sms_id) if sms_id else None)
-
-
-def read_balance(answer: dict[str, Any]) -> Decimal:
-    """Read the answer to a question for the balance, in VND."""
-    check_accepted(answer)
-    balance = answer.get("Balance")
-    if isinstance(balance, (int, Decimal)) and not isinstance(balance, bool):
-        return Decimal(balance)
-    excerpt = _excerpt(json.dumps(answer, default=str).encode())
-    raise BadAnswer(f"The gateway's answer holds no balance ({excerpt!r}): ask again later.", 200, excerpt)
-
-
-def _excerpt(body: bytes) -> str:
-    """Show the beginning of an answer on one line, without markup, and with numbers of phones and keys masked."""
-    text = body[:4096].decode("utf-8", "replace")
-    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", text)
-    text = re.sub(r"\d{7,}", "…", text)
+def _excerpt(text: str, mask: Mask) -> str:
+    """Show the beginning of an answer on one line, without markup, keys and numbers as long as phones'."""
+    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", mask(html.unescape(_encodable(text))))
+    text = re.sub(r"[+(]?\d(?:[ .()\-]{0,2}\d){6,}", "…", text)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_EXCERPT]
+
+
+def _encodable(text: str) -> str:
+    """Replace halves of characters, which JSON can carry and nothing else can."""
+    return text.encode("utf-8", "replace").decode()

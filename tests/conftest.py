@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import esms_frames as ef
-from esms_frames import clock
+from esms_frames import clock, delivery
 
 
 def needs(program: str) -> str:
@@ -22,6 +22,20 @@ def needs(program: str) -> str:
 
 
 FIFTY = [f"09018884{n}" for n in range(10, 60)]
+
+
+@pytest.fixture(autouse=True)
+def _own_journal(tmp_path_factory, monkeypatch):
+    """Give each test a journal of its own, and never the user's."""
+    monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path_factory.mktemp("journal") / "journal.sqlite"))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    """Try again at once instead of after seconds."""
+    monkeypatch.setattr(delivery, "_WAIT_INITIAL", 0.0)
+    monkeypatch.setattr(delivery, "_WAIT_MAX", 0.0)
+    monkeypatch.setattr(delivery, "_WAIT_JITTER", 0.0)
 
 
 @pytest.fixture

@@ -79,9 +79,11 @@ def test_an_empty_exclude_list_excludes_nobody(nothing):
     [
         (["0901888410", "0901888411 / 0901888412"], "position 1"),
         (["9.02E+08"], "rounded"),
+        (["0901888410 (khách phàn nàn)", "0901888411"], "not a number"),
+        (["0901888410 0", "0901888411"], "too many digits"),
         (["lan@example.com", "Lan"], "right list"),
-        ("0901888410", "single str"),
-        (pd.DataFrame({"a": ["x"]}), "phone="),
+        ("0901888410", "exclude.*single str"),
+        (pd.DataFrame({"a": ["x"]}), "exclude.*phone="),
     ],
 )
 def test_an_exclude_list_that_cannot_be_relied_on_is_refused(exclude, says):
@@ -99,11 +101,18 @@ def test_too_few_recipients_are_named_with_counts():
         ef.prepare(df.iloc[:0])
 
 
+def test_a_floor_of_zero_lets_one_look_at_a_file_without_numbers():
+    audience = ef.prepare(frame(["x", ""]), min_batch=0)
+    assert audience.batches == ()
+    assert "none of 2 rows" in repr(audience)
+    assert "none of 2 rows" in audience._repr_html_()
+
+
 def test_the_floor_can_be_lowered():
     assert len(ef.prepare(frame(FIFTY[:1]), min_batch=1).batches) == 1
 
 
-@pytest.mark.parametrize("limits", [(0, 5000), (30, 5001), (100, 50), (30, 40), (-1, 10)])
+@pytest.mark.parametrize("limits", [(0, 0), (30, 5001), (100, 50), (30, 40), (-1, 10), ("30", 5000), (30.0, 5000)])
 def test_limits_that_cannot_hold_are_refused(limits):
     with pytest.raises(ef.InvalidInput, match="batch"):
         ef.prepare(frame(FIFTY), min_batch=limits[0], max_batch=limits[1])
@@ -145,11 +154,16 @@ def test_batches_hold_the_ready_numbers_in_the_order_of_the_rows():
         pd.MultiIndex.from_product([range(5), range(10)]),
         pd.date_range("2024-01-01", periods=50, tz="Asia/Ho_Chi_Minh"),
         pd.Index(range(50), name="sdt"),
+        pd.Index(range(50), name="status"),
+        pd.Index(range(50), name="reason"),
     ],
 )
 def test_any_index_works_and_comes_back(index):
     df = frame(FIFTY).set_axis(index)
-    assert ef.prepare(df).frame.index.equals(index)
+    audience = ef.prepare(df)
+    assert audience.frame.index.equals(index)
+    assert "50 of 50 rows" in repr(audience)
+    assert "50 of 50 rows" in audience._repr_html_()
 
 
 def test_the_callers_dataframe_is_not_changed():

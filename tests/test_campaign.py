@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 import spellings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 import esms_frames as ef
 from esms_frames import wire
 from esms_frames.campaign import default_campaign, request_id
+from esms_frames.delivery import ATTEMPTS
 from esms_frames.results import Status
 
 
@@ -28,7 +30,7 @@ def counts(results):
 
 def test_a_dirty_dataframe_comes_back_with_a_status_for_every_row(sandbox, client, message):
     customers = pd.DataFrame({"name": "x", "sdt": spellings.mixed(12_000, seed=11)})
-    results = ef.send(customers, message, client, progress=False)
+    results = run(customers, message, client)
     assert results.index.equals(customers.index)
     assert results["status"].notna().all()
     assert (results["reason"].isna() == (results["status"] == "accepted")).all()
@@ -42,19 +44,19 @@ def test_a_dirty_dataframe_comes_back_with_a_status_for_every_row(sandbox, clien
 
 def test_an_audience_is_sent_as_it_was_prepared(sandbox, client, message, customers):
     audience = ef.prepare(customers, exclude=FIFTY[:5])
-    results = ef.send(audience, message, client, progress=False)
+    results = run(audience, message, client)
     assert counts(results) == {"accepted": 45, "excluded": 5}
     assert results["batch"].dropna().unique().tolist() == [1]
 
 
 def test_the_dataframe_is_not_changed(client, message, customers):
     before = customers.copy(deep=True)
-    ef.send(customers, message, client, progress=False)
+    run(customers, message, client)
     pd.testing.assert_frame_equal(customers, before)
 
 
 def test_the_campaign_and_the_ids_reach_the_gateway(sandbox, client, message, customers):
-    results = ef.send(customers, message, client, campaign="Tết 2027", progress=False)
+    results = run(customers, message, client, campaign="Tết 2027")
     assert set(sandbox.sent["campaign"]) == {"Tết 2027"}
     assert set(sandbox.sent["request_id"]) == set(results["request_id"])
     assert results["request_id"].str.len().max() <= 50
@@ -71,15 +73,33 @@ def test_without_a_name_the_campaign_follows_from_the_text(message):
 
 
 def test_the_same_batch_has_the_same_request_id_and_another_has_another():
-    assert request_id("a", FIFTY) == request_id("a", FIFTY)
-    assert len({request_id("a", FIFTY), request_id("b", FIFTY), request_id("a", FIFTY[1:])}) == 3
+    numbers = np.arange(901888410, 901888460, dtype=np.int32)
+    first = request_id("a", numbers)
+    assert first == request_id("a", numbers.copy())
+    ids = {first, request_id("b", numbers), request_id("a", numbers[1:]), request_id("a", numbers, [first])}
+    assert len(ids) == 4
+    assert max(map(len, ids)) <= 50
 
 
 def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, customers):
-    ef.send(customers, message, client, progress=False)
-    again = ef.send(customers, message, client, progress=False)
+    first = run(customers, message, client)
+    again = run(customers, message, client)
+    assert counts(again) == {"already_sent": 50}
+    for name in ("sms_id", "sent_at", "request_id", "batch"):
+        assert again[name].tolist() == first[name].tolist()
+    assert first["sms_id"].iloc[0] in again["reason"].iloc[0]
+    assert f"{first['sent_at'].iloc[0]:%Y-%m-%d %H:%M}" in again["reason"].iloc[0]
+    assert len(sandbox.sent) == 50
+
+
+def test_with_a_lost_journal_the_gateway_still_keeps_anybody_from_being_texted_twice(
+    sandbox, client, message, customers, tmp_path
+):
+    run(customers, message, client)
+    again = run(customers, message, client, journal=tmp_path / "another.sqlite")
     assert counts(again) == {"already_sent": 50}
     assert again["code"].tolist() == [124] * 50
+    assert "does not know" in again["reason"].iloc[0]
     assert len(sandbox.sent) == 50
 
 
@@ -87,9 +107,13 @@ def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, custom
 
 
 class Judge:
-    """Let a client refuse or fail some batches: the answers that the sandbox gives to nobody who asks properly."""
+    """Let a client refuse or fail some batches: answers that the sandbox gives to nobody who asks properly.
 
-    def __init__(self, client, monkeypatch):
+    `verdicts` holds, for batches of `many` counted from 0, what each attempt meets; the last holds for all further ones,
+    and None lets an attempt pass.
+    """
+
+    def __init__(self, client, monkeypatch, size=5000):
         self.verdicts = {}
         self.calls = []
         self._lock = threading.Lock()
@@ -97,9 +121,11 @@ class Judge:
 
         def judged(message, phones, **options):
             with self._lock:
-                number = len(self.calls)
-                self.calls.append(phones)
-            verdict = self.verdicts.get(number)
+                batch = int(phones[0][2:]) // size
+                attempt = self.calls.count(batch)
+                self.calls.append(batch)
+            verdicts = self.verdicts.get(batch, [None])
+            verdict = verdicts[min(attempt, len(verdicts) - 1)]
             if verdict is not None:
                 raise verdict
             return real(message, phones, **options)
@@ -112,10 +138,14 @@ def judge(client, monkeypatch):
     return Judge(client, monkeypatch)
 
 
-@pytest.mark.parametrize("code", [99, 107, 108, 120, 163, 177, 105, 160, 854, 4711])
+def run(data, message, client, **options):
+    return ef.send(data, message, client, **{"progress": False, "rate": None, "concurrency": 1} | options)
+
+
+@pytest.mark.parametrize("code", [99, 107, 108, 120, 163, 177, 105, 854, 4711])
 def test_a_refusal_of_one_batch_leaves_the_others_alone(client, message, judge, code):
-    judge.verdicts = {1: ef.Refused(code, "its words")}
-    results = ef.send(many(15_000), message, client, concurrency=1, progress=False)
+    judge.verdicts = {1: [ef.Refused(code, "its words")]}
+    results = run(many(15_000), message, client)
     assert counts(results) == {"accepted": 10_000, "refused": 5_000}
     refused = results[results["status"] == "refused"]
     assert set(refused["batch"]) == {2}
@@ -125,8 +155,8 @@ def test_a_refusal_of_one_batch_leaves_the_others_alone(client, message, judge, 
 
 @pytest.mark.parametrize("code", [146, 201, 104, 118, 300, 101, 102, 103, 140, 143])
 def test_a_refusal_of_the_message_or_the_account_ends_the_run(client, message, judge, code):
-    judge.verdicts = {1: ef.Refused(code)}
-    results = ef.send(many(25_000), message, client, concurrency=1, progress=False)
+    judge.verdicts = {1: [ef.Refused(code)]}
+    results = run(many(25_000), message, client)
     assert counts(results) == {"accepted": 5_000, "refused": 5_000, "not_sent": 15_000}
     left = results[results["status"] == "not_sent"]
     assert left["batch"].min() == 3
@@ -138,7 +168,7 @@ def test_a_refusal_of_the_message_or_the_account_ends_the_run(client, message, j
 
 
 def test_a_wrong_brandname_is_refused_by_the_sandbox_and_nobody_is_texted(sandbox, client):
-    results = ef.send(many(40_000), ef.Message("Xin chao", "Nobody"), client, progress=False)
+    results = run(many(40_000), ef.Message("Xin chao", "Nobody"), client)
     assert set(counts(results)) <= {"refused", "not_sent"}
     assert len(results) == 40_000
     assert sandbox.sent.empty
@@ -146,7 +176,7 @@ def test_a_wrong_brandname_is_refused_by_the_sandbox_and_nobody_is_texted(sandbo
 
 def test_a_balance_that_runs_out_ends_the_run(message):
     with ef.Sandbox(balance=5_000 * 850 + 1, prices={}) as sandbox:
-        results = ef.send(many(20_000), message, sandbox.client(), concurrency=1, progress=False)
+        results = run(many(20_000), message, sandbox.client())
         assert counts(results) == {"accepted": 5_000, "refused": 5_000, "not_sent": 10_000}
         assert len(sandbox.sent) == 5_000
 
@@ -155,18 +185,18 @@ def test_a_balance_that_runs_out_ends_the_run(message):
 
 
 def test_what_got_no_answer_is_unknown_and_not_guessed(client, message, judge):
-    judge.verdicts = {0: ef.NoAnswer("cut"), 2: ef.Refused(199)}
-    results = ef.send(many(15_000), message, client, concurrency=1, progress=False)
+    judge.verdicts = {0: [ef.NoAnswer("cut")], 2: [ef.Refused(199)]}
+    results = run(many(15_000), message, client)
     assert counts(results) == {"unknown": 10_000, "accepted": 5_000}
     unknown = results[results["status"] == "unknown"]
     assert unknown["sent_at"].notna().all()
-    assert (unknown["attempts"] == 1).all()
+    assert (unknown["attempts"] == ATTEMPTS).all()
     assert unknown["sms_id"].isna().all()
 
 
 def test_a_time_out_after_the_gateway_took_the_batch_is_unknown(message, customers):
     with ef.Sandbox(latency=0.5) as sandbox:
-        results = ef.send(customers, message, sandbox.client(timeout=(1, 0.1)), progress=False)
+        results = run(customers, message, sandbox.client(timeout=(1, 0.1)))
         assert counts(results) == {"unknown": 50}
         time.sleep(0.7)
         assert len(sandbox.sent) == 50  # it may well have been taken: that is why it is unknown
@@ -175,7 +205,7 @@ def test_a_time_out_after_the_gateway_took_the_batch_is_unknown(message, custome
 def test_a_gateway_that_cannot_be_reached_leaves_all_not_sent(sandbox, message):
     client = sandbox.client()
     sandbox.stop()
-    results = ef.send(many(100_000), message, client, progress=False)
+    results = run(many(100_000), message, client)
     assert counts(results) == {"not_sent": 100_000}
     assert results["reason"].str.contains("No connection").all()
     sandbox.start()
@@ -183,40 +213,124 @@ def test_a_gateway_that_cannot_be_reached_leaves_all_not_sent(sandbox, message):
 
 def test_garbage_in_an_answer_is_unknown(script, message, customers):
     script.says(b"<html>It works</html>")
-    results = ef.send(customers, message, ef.Client("made-up", "made-up", base_url=script.url), progress=False)
+    results = run(customers, message, ef.Client("made-up", "made-up", base_url=script.url))
     assert counts(results) == {"unknown": 50}
     assert "HTTP 200" in results["reason"].iloc[0]
 
 
 def test_a_schedule_that_becomes_past_on_the_way_ends_the_run(client, message, judge):
-    judge.verdicts = {1: ef.InvalidMessage("send_at", "send_at is past")}
-    results = ef.send(many(20_000), message, client, concurrency=1, progress=False)
+    judge.verdicts = {1: [ef.InvalidMessage("send_at", "send_at is past")]}
+    results = run(many(20_000), message, client)
     assert counts(results) == {"accepted": 5_000, "not_sent": 15_000}
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    st.lists(
-        st.sampled_from([None, 99, 103, 104, 107, 124, 160, 199, 9999, "cut", "unreachable"]), min_size=12, max_size=12
+    st.dictionaries(
+        st.integers(0, 11),
+        st.lists(
+            st.sampled_from([None, 99, 103, 104, 107, 124, 160, 199, 9999, "cut", "unreachable"]),
+            min_size=1,
+            max_size=4,
+        ),
     ),
     st.integers(1, 8),
 )
 def test_under_any_mix_of_answers_every_row_is_accounted_for_and_accepted_ones_are_in_the_ledger(mix, concurrency):
-    made = {"cut": ef.NoAnswer("cut"), "unreachable": ef.Unreachable("no way")}
+    made = {None: None, "cut": ef.NoAnswer("cut"), "unreachable": ef.Unreachable("no way")}
     with ef.Sandbox(balance=10**12) as sandbox, pytest.MonkeyPatch.context() as patch:
         client = sandbox.client()
-        judge = Judge(client, patch)
-        judge.verdicts = {n: made.get(v) or ef.Refused(v) for n, v in enumerate(mix) if v is not None}
+        judge = Judge(client, patch, size=100)
+        judge.verdicts = {
+            batch: [made[v] if v in made else ef.Refused(v) for v in verdicts] for batch, verdicts in mix.items()
+        }
         df = pd.DataFrame({"sdt": [*[f"09{m:08d}" for m in range(1200)], "x", "0900000000"]})
         audience = ef.prepare(df, max_batch=100)
-        results = ef.send(
-            audience, ef.Message("Xin chao", "Baotrixemay"), client, concurrency=concurrency, progress=False
-        )
+        results = run(audience, ef.Message("Xin chao", "Baotrixemay"), client, concurrency=concurrency)
         assert results.index.equals(df.index)
         assert results["status"].notna().all()
         assert (results["reason"].isna() == (results["status"] == "accepted")).all()
-        assert set(results.loc[results["status"] == "accepted", "phone"]) == set(sandbox.sent["phone"])
+        taken = set(sandbox.sent["phone"])
+        accepted = set(results.loc[results["status"] == "accepted", "phone"])
+        # 124 after a cut attempt says that it was taken; here it is the judge who says so.
+        told = {f"09{n:08d}" for b, vs in mix.items() if 124 in vs for n in range(b * 100, b * 100 + 100)}
+        assert accepted - told <= taken <= accepted | set(results.loc[results["status"] == "unknown", "phone"])
         assert sandbox.sent["phone"].is_unique
+
+
+# Retries
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        ef.NoAnswer("cut"),
+        ef.Unreachable("refused"),
+        ef.Refused(160),
+        ef.Refused(199),
+        ef.BadAnswer("garbage", 200, ""),
+        ef.BadAnswer("503", 503, ""),
+        ef.BadAnswer("429", 429, ""),
+    ],
+)
+def test_what_is_worth_it_is_tried_again_under_the_same_request_id(sandbox, client, message, judge, verdict):
+    judge.verdicts = {1: [verdict, verdict, None]}
+    results = run(many(15_000), message, client)
+    assert counts(results) == {"accepted": 15_000}
+    assert results.groupby("batch")["attempts"].first().tolist() == [1, 3, 1]
+    assert sandbox.sent["request_id"].nunique() == 3
+
+
+@pytest.mark.parametrize("verdict", [ef.Refused(99), ef.BadAnswer("404", 404, ""), ef.BadAnswer("403", 403, "")])
+def test_what_is_not_worth_it_is_tried_once(client, message, judge, verdict):
+    judge.verdicts = {1: [verdict]}
+    results = run(many(15_000), message, client)
+    assert results.groupby("batch")["attempts"].first().tolist() == [1, 1, 1]
+
+
+def test_it_gives_up_after_some_attempts(client, message, judge):
+    judge.verdicts = {0: [ef.NoAnswer("cut")]}
+    assert counts(run(many(10_000), message, client)) == {"unknown": 5_000, "accepted": 5_000}
+    assert judge.calls.count(0) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("attempts", "status"),
+    [
+        ([ef.NoAnswer("cut"), ef.Refused(124)], "accepted"),
+        ([ef.Refused(199), ef.Refused(124)], "accepted"),
+        ([ef.Unreachable("refused"), ef.Refused(124)], "already_sent"),
+        ([ef.Refused(124)], "already_sent"),
+        ([ef.Refused(160), ef.Refused(124)], "unknown"),  # did it keep the id of what it refused?
+        ([ef.NoAnswer("cut"), ef.Refused(103)], "unknown"),  # the first attempt may have cost what is now missing
+        ([ef.NoAnswer("cut"), ef.Refused(99)], "unknown"),
+        ([ef.NoAnswer("cut"), ef.Unreachable("refused")], "unknown"),
+        ([ef.Unreachable("refused")], "not_sent"),
+        ([ef.Refused(160)], "refused"),
+    ],
+)
+def test_what_the_attempts_met_decides_and_nothing_uncertain_is_called_certain(
+    client, message, judge, attempts, status
+):
+    judge.verdicts = {0: attempts}
+    results = run(many(5_000), message, client)
+    assert counts(results) == {status: 5_000}
+
+
+def test_three_batches_in_a_row_without_an_answer_end_the_run(client, message, judge):
+    judge.verdicts = {batch: [ef.NoAnswer("cut")] for batch in (0, 2, 3, 4)}
+    results = run(many(50_000), message, client)
+    assert counts(results) == {"unknown": 20_000, "accepted": 5_000, "not_sent": 25_000}
+    assert "in a row" in results["reason"].iloc[-1]
+
+
+def test_requests_leave_no_faster_than_the_rate(client, message, judge):
+    start = time.monotonic()
+    run(many(25_000), message, client, rate=10, concurrency=4)
+    assert time.monotonic() - start >= 0.35  # five requests, a tenth of a second apart
+    start = time.monotonic()
+    run(many(25_000), message, client, rate=None, campaign="no limit")
+    assert len(judge.calls) == 10
 
 
 # Several at once
@@ -236,7 +350,7 @@ def test_batches_go_out_several_at_once_but_no_more_than_asked(sandbox, message,
         return wire.Answer(100, "x")
 
     monkeypatch.setattr(client, "send", slow)
-    ef.send(many(60_000), message, client, concurrency=3, progress=False)
+    run(many(60_000), message, client, concurrency=3)
     assert most == 3
 
 
@@ -253,17 +367,17 @@ def test_an_interrupted_run_lets_what_is_under_way_settle_and_sends_nothing_more
 
     monkeypatch.setattr(client, "send", interrupting)
     with pytest.raises(KeyboardInterrupt):
-        ef.send(many(200_000), message, client, concurrency=2, progress=False)
+        run(many(200_000), message, client, concurrency=2)
     assert len(started) == len(finished) <= 4
     time.sleep(0.3)
     assert len(started) <= 4
 
 
 def test_a_progress_bar_counts_the_numbers(client, message, capsys):
-    ef.send(many(10_000), message, client, progress=True)
+    run(many(10_000), message, client, progress=True)
     shown = capsys.readouterr().err
     assert "10000/10000" in shown
-    ef.send(many(10_000), message, client, campaign="again", progress=False)
+    run(many(10_000), message, client, campaign="again")
     assert capsys.readouterr().err == ""
 
 
@@ -285,13 +399,17 @@ def test_a_progress_bar_counts_the_numbers(client, message, capsys):
         ({"concurrency": 0}, "concurrency"),
         ({"concurrency": 65}, "concurrency"),
         ({"concurrency": 2.5}, "concurrency"),
+        ({"rate": 0}, "rate"),
+        ({"rate": -1}, "rate"),
+        ({"rate": "fast"}, "rate"),
+        ({"rate": float("nan")}, "rate"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_sent(sandbox, client, message, customers, change, says):
     given_ = {"data": customers, "message": message, "client": client} | change
     data, text, gateway = given_.pop("data"), given_.pop("message"), given_.pop("client")
     with pytest.raises(ef.InvalidInput, match=says) as error:
-        ef.send(data, text, gateway, progress=False, **given_)
+        run(data, text, gateway, **given_)
     assert "\n" not in str(error.value)
     assert sandbox.sent.empty
 
@@ -304,12 +422,12 @@ def test_what_belongs_to_prepare_is_not_taken_with_an_audience(client, message, 
 def test_advertising_never_goes_to_less_than_thirty(sandbox, client, customers):
     audience = ef.prepare(customers, min_batch=1)
     with pytest.raises(ef.InvalidInput, match="30"):
-        ef.send(audience, ef.Message("Giam gia", "QC_ONLINE", "advertising"), client)
+        run(audience, ef.Message("Giam gia", "QC_ONLINE", "advertising"), client)
     assert sandbox.sent.empty
 
 
 def test_a_test_message_to_ones_own_phone_can_be_sent(message):
     with ef.Sandbox(customer_care_floor=1) as sandbox:
         audience = ef.prepare(pd.DataFrame({"sdt": FIFTY[:1]}), min_batch=1)
-        results = ef.send(audience, message, sandbox.client(), progress=False)
+        results = run(audience, message, sandbox.client())
         assert results["status"].tolist() == [Status.ACCEPTED]

@@ -73,6 +73,19 @@ def test_a_column_that_is_named_is_taken_whatever_it_holds():
     assert phone_column(pd.DataFrame({7: PHONES}), 7) == 7
 
 
+@pytest.mark.parametrize("name", ["Số tài khoản", "Số thẻ", "order_number", "Số fax", "Người giới thiệu"])
+def test_numbers_of_other_things_are_not_taken_by_their_content(name):
+    with pytest.raises(ef.PhoneColumnError):
+        phone_column(pd.DataFrame({"ten": ["Lan"] * 60, name: [f"09018884{n}" for n in range(60)]}))
+
+
+def test_a_column_and_not_its_values_is_named():
+    df = pd.DataFrame({"sdt": PHONES, pd.NA: "x"})
+    with pytest.raises(ef.InvalidInput, match="name of the column"):
+        phone_column(df, df["sdt"])
+    assert phone_column(df, "sdt") == "sdt"
+
+
 def test_a_wrong_name_lists_near_ones():
     with pytest.raises(ef.PhoneColumnError, match="'so_dien_thoai'"):
         phone_column(pd.DataFrame({"so_dien_thoai": PHONES}), "so_dien_thoi")

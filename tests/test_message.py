@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from datetime import timezone as tz
 
 import pandas as pd
 import pytest
@@ -41,6 +42,8 @@ def message(content="Xin chao", **fields):
         ("send_at", "2030-02-30 08:00", "not a moment"),
         ("send_at", date(2030, 1, 31), "not a moment"),
         ("send_at", pd.NaT, "not a moment"),
+        ("send_at", datetime(1, 1, 1), "calendar"),
+        ("send_at", datetime(9999, 12, 31, 23, tzinfo=tz(timedelta(hours=-12))), "calendar"),
         ("send_at", 1893456000, "not a moment"),
         ("send_at", "2020-01-31 08:00", "past"),
         ("send_at", datetime(2020, 1, 31, 8), "past"),
@@ -146,6 +149,13 @@ def test_without_accents_a_vietnamese_text_fits_twice_as_much():
     plain = accented.without_accents()
     assert (accented.parts, plain.parts) == (3, 1)
     assert plain.brandname == accented.brandname
+
+
+def test_accents_can_be_stripped_from_a_message_whose_time_is_past(at):
+    at("2030-01-31 08:00")
+    late = message("Chào bạn", send_at="2030-01-31 09:00")
+    at("2030-01-31 10:00")
+    assert late.without_accents().send_at == late.send_at
 
 
 @pytest.mark.parametrize(

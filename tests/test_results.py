@@ -22,12 +22,16 @@ def audience():
     return ef.prepare(df, max_batch=59, exclude=phones[-1:])
 
 
+def owner(audience):
+    return audience.frame["batch"].to_numpy(dtype=int, na_value=0) - 1
+
+
 def test_each_row_gets_its_batchs_outcome_or_its_own_status(audience):
     outcomes = [
-        Outcome(Status.ACCEPTED, None, "r1", "s1", 100, 1, WHEN),
-        Outcome(Status.REFUSED, "because", "r2", None, 99, 2, WHEN),
+        Outcome(Status.ACCEPTED, None, 1, "r1", "s1", 100, 1, WHEN),
+        Outcome(Status.REFUSED, "because", 2, "r2", None, 99, 2, WHEN),
     ]
-    results = results_frame(audience, outcomes)
+    results = results_frame(audience.frame, owner(audience), outcomes)
     assert results.columns.tolist() == COLUMNS
     assert results.index.equals(audience.frame.index)
     assert results["status"].value_counts().loc[lambda n: n > 0].to_dict() == {
@@ -45,7 +49,7 @@ def test_each_row_gets_its_batchs_outcome_or_its_own_status(audience):
 
 
 def test_the_dtypes_are_those_of_the_contract(audience):
-    results = results_frame(audience, [Outcome(Status.NOT_SENT, "stopped"), Outcome(Status.NOT_SENT, "stopped")])
+    results = results_frame(audience.frame, owner(audience), [Outcome(Status.NOT_SENT, "stopped")] * 2)
     dtypes = results.dtypes
     for name in ("phone", "request_id", "sms_id"):
         assert isinstance(dtypes[name], pd.StringDtype)
@@ -89,6 +93,16 @@ def test_esms_join_works_with_repeated_labels_and_names_too(sent, customers, ind
     assert joined.index.equals(index)
     assert joined["phone"].tolist() == joined["phone_sms"].tolist() == FIFTY
     assert "status" in joined
+
+
+def test_results_can_be_joined_with_what_was_joined_before(sent, customers):
+    once = customers.esms.join(sent(customers))
+    twice = once.esms.join(
+        ef.send(once, ef.Message("Xin chao", "Baotrixemay"), ef.Sandbox().start().client(), phone="sdt")
+    )
+    thrice = twice.esms.join(sent(customers))
+    assert thrice.columns.is_unique
+    assert {"status", "status_sms", "status_sms2"} <= set(thrice.columns)
 
 
 def test_results_of_other_customers_are_not_joined(sent, customers):

@@ -22,9 +22,9 @@ def test_a_request_is_written_exactly_as_the_page_shows(at):
         send_at="2030-01-31 08:00",
         callback_url="https://example.com/?a=1&b=2",
     )
-    body = wire.send_body("key", "secret", message, FIFTY[:2], request_id="r-1", campaign="Tết & xuân")
+    body = wire.send_body(lambda: ("key", "secret&"), message, FIFTY[:2], request_id="r-1", campaign="Tết & xuân")
     assert body.decode() == (
-        "<RQST><APIKEY>key</APIKEY><SECRETKEY>secret</SECRETKEY>"
+        "<RQST><APIKEY>key</APIKEY><SECRETKEY>secret&amp;</SECRETKEY>"
         '<CONTENT>Giảm 50% &lt;hôm nay&gt; &amp; "mai"</CONTENT><SMSTYPE>2</SMSTYPE><BRANDNAME>Baotrixemay</BRANDNAME>'
         "<REQUESTID>r-1</REQUESTID><CAMPAIGNID>Tết &amp; xuân</CAMPAIGNID><SENDDATE>2030-01-31 08:00:00</SENDDATE>"
         "<CALLBACKURL>https://example.com/?a=1&amp;b=2</CALLBACKURL>"
@@ -34,7 +34,7 @@ def test_a_request_is_written_exactly_as_the_page_shows(at):
 
 
 def test_empty_optional_elements_are_left_out():
-    body = wire.send_body("key", "secret", ef.Message("Xin chao", "QC_ONLINE", "advertising"), FIFTY[:1])
+    body = wire.send_body(lambda: ("key", "secret&"), ef.Message("Xin chao", "QC_ONLINE", "advertising"), FIFTY[:1])
     assert [element.tag for element in etree.fromstring(body)] == [
         "APIKEY",
         "SECRETKEY",
@@ -52,7 +52,7 @@ def test_what_people_type_arrives_as_they_typed_it(text):
         message = ef.Message(text + "<CONTACTS/>", "Shop")
     except ef.InvalidMessage:
         return
-    root = etree.fromstring(wire.send_body("k", "s", message, FIFTY))
+    root = etree.fromstring(wire.send_body(lambda: ("k", "s"), message, FIFTY))
     assert root.findtext("CONTENT") == message.content
     assert [phone.text for phone in root.iterfind("CONTACTS/CUSTOMER/PHONE")] == FIFTY
 
@@ -70,6 +70,7 @@ def test_what_people_type_arrives_as_they_typed_it(text):
         ),
         (b'\xef\xbb\xbf{"CodeResponse": "100", "SMSID": 123}', "123"),
         (b'{"CodeResult": " 100 "}', None),
+        (b'{"CodeResult": null, "CodeResponse": "100", "SMSID": "a\\ud83d"}', "a?"),
     ],
 )
 def test_an_acceptance_is_read_in_every_shape(body, sms_id):
@@ -106,6 +107,8 @@ def test_a_refusal_carries_code_kind_and_the_gateways_words(body, code, kind):
         (200, b"null"),
         (200, b"\xff\xfe\x00"),
         (200, b"[" * 100_000),
+        (200, b'{"CodeResult": ' + b"1" * 5000 + b"}"),
+        (200, b'{"CodeResult": "100", "Price": 1e99999999999999999999}'),
         (500, b'{"CodeResult":"100"}'),
         (302, b""),
         (404, b"not found"),
@@ -120,10 +123,34 @@ def test_what_is_not_the_gateways_json_is_a_bad_answer_with_status_and_excerpt(s
     assert isinstance(error.value, ef.NoAnswer)
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"CodeResult":null}', b'{"CodeResult":"yes"}', b'{"CodeResult":true}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"CodeResult":null}', b'{"CodeResult":"yes"}', b'{"CodeResult":true}', b'{"CodeResult":"9999999999"}'],
+)
 def test_an_answer_without_a_code_is_uncertain(body):
     with pytest.raises(ef.BadAnswer, match="no code"):
         wire.read_send(wire.read_json(200, body))
+
+
+def test_half_a_character_in_the_gateways_words_is_survived():
+    with pytest.raises(ef.Refused, match="104"):
+        wire.read_send(wire.read_json(200, b'{"CodeResult":"104","ErrorMessage":"bad \\ud83d"}'))
+
+
+@pytest.mark.parametrize("phone", ["0901888484", "0901.888.484", "+84 901 888 484", "(090) 188-8484"])
+def test_the_gateways_words_are_shown_without_phone_numbers(phone):
+    answer = {"CodeResult": "99", "ErrorMessage": f"Number {phone} blocked"}
+    with pytest.raises(ef.Refused) as error:
+        wire.read_send(answer)
+    assert error.value.words == "Number … blocked"
+
+
+def test_what_is_masked_is_not_shown_in_whatever_form_it_comes():
+    for words in (r"Bad key made\/up\u0026key", "Bad key made/up&amp;key"):
+        answer = wire.read_json(200, b'{"CodeResult":"101","ErrorMessage":"' + words.encode() + b'"}')
+        with pytest.raises(ef.Refused) as error:
+            wire.read_send(answer, lambda text: text.replace("made/up&key", "…"))
+        assert error.value.words == "Bad key …"
 
 
 def test_an_excerpt_is_one_line_without_markup_and_numbers():
@@ -149,3 +176,24 @@ def test_a_balance_is_a_decimal(body, balance):
 def test_an_answer_without_a_balance_is_said_so(body):
     with pytest.raises(ef.BadAnswer, match="no balance"):
         wire.read_balance(wire.read_json(200, body))
+
+
+def test_a_page_of_messages_is_read():
+    answer = wire.read_json(
+        200,
+        b'{"CodeResult":"100","CountTotal":2,"SentData":[{"Campaign":"T","Content":"Xin chao","Phone":"0901888484",'
+        b'"ReferenceId":"abc","SellPrice":345.0,"SendResult":0,"SendStatus":5,"SentTime":"/Date(1705484048995+0700)/",'
+        b'"SmsId":29028845,"SmsType":2},{}]}',
+    )
+    total, (first, empty) = wire.read_sent(answer)
+    assert total == 2
+    assert (first.phone, first.sms_id, first.campaign, first.price) == ("0901888484", "abc", "T", Decimal("345.0"))
+    assert (first.send_status, first.send_result) == (5, 0)
+    assert first.sent_at.isoformat() == "2024-01-17T16:34:08.995000+07:00"
+    assert (empty.phone, empty.price, empty.sent_at, empty.send_result) == ("", 0, None, None)
+
+
+@pytest.mark.parametrize("body", [b'{"CodeResult":"100"}', b'{"CodeResult":"100","CountTotal":1,"SentData":[5]}'])
+def test_an_answer_without_messages_is_said_so(body):
+    with pytest.raises(ef.BadAnswer, match="no list"):
+        wire.read_sent(wire.read_json(200, body))

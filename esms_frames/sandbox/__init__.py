@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from esms_frames.client import Client
+from esms_frames.client import SANDBOX_SERVER, Client
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH, SmsType
 from esms_frames.sandbox.app import BASE_PATH, App
-from esms_frames.sandbox.gateway import BRANDNAMES, FAILURE_RATES, PRICES, Gateway
+from esms_frames.sandbox.faults import Faults
+from esms_frames.sandbox.gateway import BRANDNAMES, FAILURE_RATES, PRICES, Gateway, Send
+from esms_frames.sandbox.state import StateFile
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
 __all__ = ["Sandbox"]
@@ -52,6 +55,14 @@ class Sandbox:
     customer_care_floor : int, optional
         How few numbers a customer-care request may have. 30 by default, as for advertising: the vendor's pages
         disagree, and what passes here is to pass there.
+    faults : mapping of str to float, optional
+        What goes wrong, each with the share of requests to send that it befalls: ``cut_before``, ``cut_after``,
+        ``slow``, ``unavailable``, ``garbage``, ``busy``; see `faults.Fault`. Which request is drawn from the seed.
+    slow_seconds : float, optional
+        How long a ``slow`` answer takes.
+    state : str or path-like, optional
+        A file in which the account lives on: its keys and what it took. A sandbox with the same file is the same
+        account, also after a restart.
     port : int, optional
         Where to listen; by default any free port.
     api_key, secret_key : str, optional
@@ -79,13 +90,27 @@ class Sandbox:
         report_delay: float = 5.0,
         latency: float = 0.0,
         customer_care_floor: int = MIN_BATCH,
+        faults: Mapping[str, float] | None = None,
+        slow_seconds: float = 90.0,
+        state: str | os.PathLike[str] | None = None,
         port: int = 0,
         api_key: str | None = None,
         secret_key: str | None = None,
     ) -> None:
+        amounts = [balance, report_delay, latency, slow_seconds, customer_care_floor, *(prices or {}).values()]
+        if not all(isinstance(amount, (int, float)) and amount >= 0 for amount in amounts) or not 0 <= port < 65536:
+            raise InvalidInput(
+                "A setting of the sandbox is no number from 0 up (balance, prices, report_delay, latency, slow_seconds, "
+                "customer_care_floor), or port none to 65535: correct it."
+            )
+        key, secret = api_key or secrets.token_hex(16), secret_key or secrets.token_hex(16)
+        file = None if state is None else StateFile(state)
+        earlier: list[Send] = []
+        if file is not None:
+            key, secret, earlier = file.load(key, secret)
         self._gateway = Gateway(
-            api_key=api_key or secrets.token_hex(16),
-            secret_key=secret_key or secrets.token_hex(16),
+            api_key=key,
+            secret_key=secret,
             brandnames=BRANDNAMES if brandnames is None else {n: _types(n, t) for n, t in brandnames.items()},
             balance=balance,
             prices=PRICES if prices is None else prices,
@@ -93,19 +118,21 @@ class Sandbox:
             report_delay=report_delay,
             customer_care_floor=customer_care_floor,
             seed=seed,
+            save=None if file is None else file.add,
         )
-        self._latency = latency
+        for send in earlier:
+            self._gateway.take(send)
+        self._app = App(self._gateway, latency, Faults(faults or {}, seed), slow_seconds)
         self._port = port
         self._server: BaseWSGIServer | None = None
 
     def start(self) -> Self:
         """Begin to listen; a sandbox that listens already stays as it is."""
         if self._server is None:
-            app = App(self._gateway, self._latency)
             try:
                 with socket.create_server((_HOST, self._port)) as listener:
                     self._server = make_server(
-                        _HOST, self._port, app, threaded=True, request_handler=_Handler, fd=listener.fileno()
+                        _HOST, self._port, self._app, threaded=True, request_handler=_Handler, fd=listener.fileno()
                     )
             except OSError:
                 raise InvalidInput(
@@ -175,6 +202,7 @@ class Sandbox:
 
 
 class _Handler(WSGIRequestHandler):
+    server_version, sys_version = f"{SANDBOX_SERVER}/1", ""
     wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
     disable_nagle_algorithm = True
 

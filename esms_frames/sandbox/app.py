@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, UnsupportedMediaType
+from werkzeug.exceptions import (
+    HTTPException,
+    LengthRequired,
+    MethodNotAllowed,
+    NotFound,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 from werkzeug.wrappers import Request, Response
 
 from esms_frames.message import SmsType
-from esms_frames.sandbox.gateway import BadRequest, Gateway
+from esms_frames.sandbox.faults import Fault, Faults
+from esms_frames.sandbox.gateway import BadRequest, Gateway, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,13 +34,16 @@ _XML_TYPES = {"text/plain", "application/text/plain"}  # the page writes both
 class App:
     """A WSGI application that answers as the gateway does, for one account."""
 
-    def __init__(self, gateway: Gateway, latency: float) -> None:
+    def __init__(self, gateway: Gateway, latency: float, faults: Faults, slow_seconds: float) -> None:
         self._gateway = gateway
         self._latency = latency
+        self._faults = faults
+        self._slow_seconds = slow_seconds
         self._operations: dict[tuple[str, str], Callable[[Request], dict[str, Any]]] = {
             ("POST", "SendMultipleMessage_V4"): lambda request: self._send(SmsType.CUSTOMER_CARE, request),
             ("POST", "SendMultipleSMSBrandname"): lambda request: self._send(SmsType.ADVERTISING, request),
-            ("POST", "GetBalance_json"): self._balance,
+            ("POST", "GetBalance_json"): lambda request: gateway.get_balance(*_keys(_read_json(request))),
+            ("POST", "GetSmsSentData_V2"): lambda request: gateway.sent_data(_read_json(request)),
             ("GET", "GetSendStatus"): lambda request: gateway.status(*_query(request)),
             ("GET", "GetSmsReceiverStatus_get"): lambda request: gateway.receivers(*_query(request)),
         }
@@ -41,6 +53,8 @@ class App:
         request = Request(environ)
         request.max_content_length = _LARGEST_BODY
         try:
+            if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+                raise LengthRequired  # its end could be cut off unseen
             operation = self._operation(request)
             if self._latency:
                 time.sleep(self._latency)
@@ -63,16 +77,26 @@ class App:
     def _send(self, path_type: SmsType, request: Request) -> dict[str, Any]:
         if request.mimetype not in _XML_TYPES:
             raise UnsupportedMediaType
-        return self._gateway.send(path_type, *read_xml(request.get_data()))
+        fields, phones = read_xml(request.get_data())
+        fault, coin = self._faults.draw()
+        if fault is Fault.UNAVAILABLE:
+            raise ServiceUnavailable
+        if fault is Fault.BUSY:
+            return refusal(160)
+        taken = fault in {None, Fault.CUT_AFTER, Fault.SLOW} or (fault is Fault.GARBAGE and coin)
+        answer = self._gateway.send(path_type, fields, phones) if taken else {}
+        if fault is Fault.SLOW:
+            time.sleep(self._slow_seconds)
+        if fault is Fault.GARBAGE:
+            raise _WebPage
+        if fault in {Fault.CUT_BEFORE, Fault.CUT_AFTER}:
+            request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return answer
 
-    def _balance(self, request: Request) -> dict[str, Any]:
-        try:
-            asked = json.loads(request.get_data())
-        except (ValueError, RecursionError):
-            asked = None
-        if not isinstance(asked, dict):
-            raise BadRequest("the body is no JSON object")
-        return self._gateway.get_balance(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", "")))
+
+class _WebPage(HTTPException):
+    code = 200
+    name = "<html><body><h1>It works!</h1></body></html>"
 
 
 def read_xml(body: bytes) -> tuple[dict[str, str], list[str]]:
@@ -100,6 +124,20 @@ def read_xml(body: bytes) -> tuple[dict[str, str], list[str]]:
     fields = {name: value if name == "CONTENT" else value.strip() for name, value in fields.items()}
     phones = [(element.text or "").strip() for element in root.iterfind("CONTACTS/CUSTOMER/PHONE")]
     return {name: value for name, value in fields.items() if value}, phones
+
+
+def _read_json(request: Request) -> dict[str, Any]:
+    try:
+        asked = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise BadRequest("the body is no JSON object")
+    return asked
+
+
+def _keys(asked: dict[str, Any]) -> tuple[str, str]:
+    return str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))
 
 
 def _query(request: Request) -> tuple[str, str, str]:

@@ -7,6 +7,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from esms_frames.errors import lookup
 from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +48,8 @@ _WORDS = {
 
 _PHONE = re.compile("0[0-9]{9}")
 _REPETITION = timedelta(hours=24)
+_LARGEST_PAGE = 500
+_NO_REPORT = 2
 _REMEMBERED = timedelta(days=7)  # what the two status queries know
 
 
@@ -83,6 +86,8 @@ class Gateway:
     report_delay: float
     customer_care_floor: int
     seed: int
+    save: Callable[[Send], None] | None = None
+    """Writes down a request that was taken, before it is answered."""
     sends: dict[str, Send] = field(default_factory=dict)
     _by_request: dict[str, Send] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -94,7 +99,7 @@ class Gateway:
             return refusal(code)
         sms_type = SmsType.ADVERTISING if fields["SMSTYPE"] == "1" else SmsType.CUSTOMER_CARE
         different = tuple(dict.fromkeys(phones))
-        price = self._price(fields["CONTENT"], fields["BRANDNAME"], different)
+        price = self._price(fields["CONTENT"], different)
         request_id = fields.get("REQUESTID")
         now = clock.now()
         with self._lock:
@@ -103,7 +108,6 @@ class Gateway:
                 return refusal(124)
             if price > self.balance:
                 return refusal(103)
-            self.balance -= price
             accepted = Send(
                 self._new_id(request_id),
                 request_id,
@@ -116,10 +120,17 @@ class Gateway:
                 now,
                 max(now, _send_date(fields.get("SENDDATE")) or now),
             )
-            self.sends[accepted.sms_id] = accepted
-            if request_id:
-                self._by_request[request_id] = accepted
+            if self.save is not None:
+                self.save(accepted)
+            self.take(accepted)
         return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
+
+    def take(self, send: Send) -> None:
+        """Enter a request into the ledger, and charge for it."""
+        self.balance -= send.price
+        self.sends[send.sms_id] = send
+        if send.request_id:
+            self._by_request[send.request_id] = send
 
     def get_balance(self, api_key: str, secret_key: str) -> dict[str, Any]:
         """Tell the balance."""
@@ -171,6 +182,50 @@ class Gateway:
             ],
         }
 
+    def sent_data(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """List the messages of a period that have gone out, one page of them."""
+        if not self._knows(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))):
+            return refusal(101)
+        start, end = (_send_date(str(asked.get(name, ""))) for name in ("From", "To"))
+        page, size = (_count(asked.get(name)) for name in ("Page", "PageSize"))
+        if start is None or end is None or size > _LARGEST_PAGE:
+            raise BadRequest("From, To, Page or PageSize is missing or too large")
+        now = clock.now()
+        rows = [
+            (send, phone, outcome)
+            for send in list(self.sends.values())
+            if start <= send.send_at.replace(microsecond=0) <= end
+            and send.send_at <= now
+            and str(send.sms_type.code) == str(asked.get("SmsType"))
+            for phone, outcome in zip(send.phones, self._send_results(send), strict=True)
+        ]
+        chosen = rows[(page - 1) * size : page * size]
+        return {
+            "CodeResult": "100",
+            "CountTotal": len(rows),
+            "SentData": [
+                {
+                    "Campaign": send.campaign or "",
+                    "Content": send.content,
+                    "Phone": phone,
+                    "ReferenceId": send.sms_id,
+                    "SellPrice": send.price / len(send.phones),
+                    "SendResult": outcome,
+                    "SendStatus": 7 if outcome == _NO_REPORT else 5,
+                    "SentTime": f"/Date({int(send.send_at.timestamp() * 1000)}+0700)/",
+                    "SmsId": (page - 1) * size + place + 1,
+                    "SmsType": send.sms_type.code,
+                }
+                for place, (send, phone, outcome) in enumerate(chosen)
+            ],
+        }
+
+    def _send_results(self, send: Send) -> list[int]:
+        """Give the SendResult of each number: 1 delivered, 0 failed, 2 not known yet."""
+        reported, delivered = self._reports(send)
+        results: list[int] = np.where(reported, delivered.astype(int), _NO_REPORT).tolist()
+        return results
+
     def _knows(self, api_key: str, secret_key: str) -> bool:
         return (api_key, secret_key) == (self.api_key, self.secret_key)
 
@@ -193,18 +248,18 @@ class Gateway:
             raise BadRequest("CONTENT is empty")
         if not code and len(fields.get("REQUESTID", "")) > 50:
             raise BadRequest("REQUESTID has more than 50 characters")
+        if not code and len(fields.get("CAMPAIGNID", "")) > 254:
+            raise BadRequest("CAMPAIGNID has more than 254 characters")
         return code
 
-    def _price(self, content: str, brandname: str, phones: Sequence[str]) -> int:
+    def _price(self, content: str, phones: Sequence[str]) -> int:
         names, codes = _networks(phones)
         by_network = np.array([self.prices.get(name, OTHER_PRICE) for name in names] + [OTHER_PRICE])
-        return Message(content, brandname).parts * int(by_network[codes].sum())
+        return Message(content, "any").parts * int(by_network[codes].sum())
 
     def _new_id(self, request_id: str | None) -> str:
-        seen = (
-            f"{self.seed}:{request_id}:{len(self.sends) if request_id is None or request_id in self._by_request else 0}"
-        )
-        return hashlib.sha256(seen.encode()).hexdigest()[:32]
+        ids = (hashlib.sha256(f"{self.seed}:{request_id!r}:{n}".encode()).hexdigest()[:32] for n in count())
+        return next(sms_id for sms_id in ids if sms_id not in self.sends)
 
     def _recent(self, sms_id: str) -> Send | None:
         found = self.sends.get(sms_id)
@@ -235,10 +290,16 @@ def _networks(phones: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int8]]
     return names, table[numbers // numbering.PREFIX]
 
 
+def _count(value: object) -> int:
+    if isinstance(value, (int, str)) and str(value).isdigit() and int(value) > 0:
+        return int(value)
+    raise BadRequest("Page or PageSize is no number above 0")
+
+
 def _send_date(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=clock.VIETNAM)
     except ValueError:
-        raise BadRequest("SENDDATE is not written yyyy-mm-dd hh:MM:ss") from None
+        raise BadRequest("a date is not written yyyy-mm-dd hh:MM:ss") from None

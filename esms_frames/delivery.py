@@ -1,0 +1,239 @@
+"""Drive a campaign's unfinished batches through the client: attempts, retries, rate, several at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import stamina
+from pyrate_limiter import Limiter, Rate
+from tqdm.auto import tqdm
+
+from esms_frames import clock
+from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
+from esms_frames.journal import UNFINISHED, run_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from esms_frames.client import Client
+    from esms_frames.journal import Attempt, Batch, Journal, Scope
+
+logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in the journal, not on the screen
+
+ATTEMPTS = 5
+"""How often a batch is tried in one run, at most."""
+
+_WAIT_INITIAL, _WAIT_MAX, _WAIT_JITTER = 0.5, 8.0, 0.5  # seconds between attempts, doubling
+
+_SAME_ID_IS_SAFE = timedelta(hours=23)  # the gateway refuses a repeated request id for 24 hours
+
+_HOPELESS = 3
+"""How many batches in a row may stay without an answer before the run ends."""
+
+_CLAIM_MARGIN = 30.0  # seconds beyond the client's time-outs and the waits that a claim is good for
+_POLL = 0.2  # seconds between looks at batches that another run has
+
+_BUSY, _IN_PROCESS, _ALREADY_THERE = 160, 199, 124
+
+
+class _EndedError(Exception):
+    """The run has ended before this attempt."""
+
+
+class _NotOursError(Exception):
+    """The batch is settled by now, or another run has it."""
+
+
+def may_be_repeated(batch: Batch) -> bool:
+    """Tell whether a batch may be tried under its request id without anybody being texted twice.
+
+    One that certainly never arrived always may. One that may have arrived may while the gateway still refuses
+    repetitions, and not after its schedule, for the gateway could send it at once then.
+    """
+    if batch.uncertain_since is None:
+        return True
+    now, send_at = clock.now(), batch.message.send_at
+    return now - batch.uncertain_since < _SAME_ID_IS_SAFE and (send_at is None or now < send_at)
+
+
+class Delivery:
+    """One run over the batches of a campaign."""
+
+    def __init__(self, journal: Journal, scope: Scope, client: Client, *, concurrency: int, rate: float | None) -> None:
+        self.run = run_name()
+        self.why_ended = ""
+        self._journal = journal
+        self._scope = scope
+        self._client = client
+        self._concurrency = concurrency
+        self._limiter = None if rate is None else Limiter(Rate(1, max(1, round(1000 / rate))))
+        self._claim_seconds = sum(client.timeout) + _WAIT_MAX + _CLAIM_MARGIN
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._unanswered_in_a_row = 0
+
+    def drive(self, batches: Sequence[Batch], *, progress: bool) -> None:
+        """Send the unfinished ones of the batches, and wait for those that another run has."""
+        due = [batch for batch in batches if batch.status in UNFINISHED]
+        counts: Counter[str] = Counter()
+        total = sum(len(batch.numbers) for batch in due)
+        try:
+            with (
+                tqdm(total=total, desc="Sending", unit=" numbers", disable=not (progress and due)) as bar,
+                ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
+            ):
+                try:
+                    while due:
+                        elsewhere = []
+                        under_way = {pool.submit(self._deliver, batch): batch for batch in due}
+                        for future in _as_completed(under_way):
+                            batch, status = under_way[future], future.result()
+                            if status is None and not self._ended.is_set():
+                                elsewhere.append(batch)
+                                continue
+                            counts[status or "elsewhere"] += len(batch.numbers)
+                            bar.set_postfix(counts, refresh=False)
+                            bar.update(len(batch.numbers))
+                        due = elsewhere
+                        if due:
+                            time.sleep(_POLL)
+                except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
+                    self._end("the run was interrupted")
+                    if progress:
+                        bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
+                    raise
+        finally:
+            self._journal.release(self.run)
+
+    def _deliver(self, batch: Batch) -> str | None:
+        """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
+        if self._ended.is_set() or not may_be_repeated(batch):
+            return batch.status
+        try:
+            for attempt in stamina.retry_context(
+                on=self._is_worth_another,
+                attempts=ATTEMPTS,
+                timeout=None,
+                wait_initial=_WAIT_INITIAL,
+                wait_max=_WAIT_MAX,
+                wait_jitter=_WAIT_JITTER,
+            ):
+                with attempt:
+                    status = self._try(batch)
+        except _EndedError:
+            return batch.status
+        except _NotOursError:
+            status, held = self._journal.state(batch, self.run)
+            return None if held else status
+        except Unreachable as error:
+            self._end(f"the gateway could not be reached: {error}")
+            return "planned"
+        except Refused:  # too busy, or still in process
+            return "unknown"
+        except NoAnswer as error:
+            self._no_answer(error)
+            return "unknown"
+        with self._lock:
+            self._unanswered_in_a_row = 0
+        return status
+
+    def _try(self, batch: Batch) -> str:
+        """Make one attempt, on disk before and after; the status it gave, or the error that calls for another."""
+        if self._limiter is not None and not self._ended.is_set():
+            self._limiter.try_acquire("esms")
+        if self._ended.is_set():
+            raise _EndedError
+        attempt = self._journal.begin_attempt(batch, self.run, self._claim_seconds)
+        if attempt is None:
+            raise _NotOursError
+        unsettled = "planned" if attempt.uncertain_before is None else "unknown"
+        try:
+            answer = self._client.send(
+                batch.message,
+                batch.phones,
+                request_id=batch.request_id,
+                campaign=self._scope.name,
+                floor=batch.floor,
+            )
+        except Refused as refusal:
+            return self._refused(batch, attempt, refusal)
+        except NoAnswer as error:
+            self._journal.end_attempt(attempt, self.run, "unknown", reason=str(error))
+            raise
+        except Unreachable as error:
+            self._journal.end_attempt(attempt, self.run, unsettled, reason=str(error))
+            raise
+        except InvalidInput as error:  # a schedule can become past while the batches go out
+            self._journal.end_attempt(attempt, self.run, unsettled, reason=str(error))
+            self._end(str(error))
+            return unsettled
+        self._journal.end_attempt(attempt, self.run, "accepted", code=answer.code, sms_id=answer.sms_id)
+        return "accepted"
+
+    def _refused(self, batch: Batch, attempt: Attempt, refusal: Refused) -> str:
+        status, reason, again = _meaning(attempt, refusal)
+        self._journal.end_attempt(attempt, self.run, status, reason=reason, code=refusal.code)
+        if refusal.kind.stops_campaign:
+            self._end(f"batch {batch.number} was refused for a reason that holds for all: {refusal}")
+        if again:
+            raise refusal
+        return status
+
+    def _is_worth_another(self, error: Exception) -> bool:
+        if self._ended.is_set():
+            return False
+        if isinstance(error, BadAnswer):
+            return error.status in {200, 408, 429} or error.status >= 500
+        return isinstance(error, (NoAnswer, Unreachable, Refused))
+
+    def _no_answer(self, error: NoAnswer) -> None:
+        with self._lock:
+            self._unanswered_in_a_row += 1
+            hopeless = self._unanswered_in_a_row >= _HOPELESS
+        if hopeless:
+            self._end(f"{_HOPELESS} batches in a row got no answer, the last: {error}")
+
+    def _end(self, why: str) -> None:
+        with self._lock:
+            if not self._ended.is_set():
+                self.why_ended = why
+                self._ended.set()
+
+
+def _as_completed(under_way: Collection[Future[str | None]]) -> Iterator[Future[str | None]]:
+    """Give the futures as they finish, looking up often enough for Ctrl-C to be noticed on Windows too."""
+    waiting: Collection[Future[str | None]] = under_way
+    while waiting:
+        done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
+        yield from done
+
+
+def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]:
+    """Say what a refusal makes of a batch: its status, the reason, and whether to try once more.
+
+    What an earlier attempt left uncertain, only 124 settles: any other refusal speaks of this attempt alone.
+    """
+    uncertain = attempt.uncertain_before is not None
+    if refusal.code == _ALREADY_THERE:
+        if uncertain:
+            return "accepted", None, False
+        if attempt.refused_before:
+            return "unknown", f"It was refused before, and now the gateway says that it has it: {refusal}", False
+        return (
+            "already_sent",
+            f"The gateway had this batch from a run that this journal does not know: {refusal}",
+            False,
+        )
+    if refusal.code == _IN_PROCESS:
+        return "unknown", str(refusal), True
+    again = refusal.code == _BUSY
+    if uncertain:
+        return "unknown", f"An earlier attempt got no answer, and then: {refusal}", again
+    certainly_not_taken_yet = again or refusal.kind.stops_campaign
+    return ("planned" if certainly_not_taken_yet else "refused"), str(refusal), again

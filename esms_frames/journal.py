@@ -1,0 +1,601 @@
+"""The durable log of every batch, written before anything is sent: who has been texted what, and what is uncertain.
+
+Four tables, in words that a person with any SQL tool can read; all times are Vietnam time in ISO 8601:
+
+``campaigns``
+    One row for each name within one gateway and account. The account is a short fingerprint, never a key.
+``batches``
+    What one request carries: its request id, text and numbers (``phones``, separated by blanks), and what became of it.
+``attempts``
+    Every time a batch was tried, with the outcome; one without an outcome was cut short, and may have arrived.
+``journal``
+    The version of these tables.
+
+A batch's ``status`` is ``planned`` (it certainly never arrived), ``sending``, ``unknown`` (it may have arrived),
+``accepted``, ``already_sent``, ``refused``, or ``withdrawn`` (planned, then replaced before it was ever tried).
+``uncertain_since`` is when the first attempt was made that may have arrived. ``holder`` is the run that works on the
+batch, until ``held_until`` (seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while
+it lasts; ``settled_by`` the one that learned what became of it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import platformdirs
+import psutil
+import sqlalchemy as sa
+
+from esms_frames import clock
+from esms_frames.errors import JournalError
+from esms_frames.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+_BUSY_SECONDS = 30
+
+_metadata = sa.MetaData()
+_journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
+_campaigns = sa.Table(
+    "campaigns",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("gateway", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "gateway", "account"),
+)
+_batches = sa.Table(
+    "batches",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign_id", sa.ForeignKey("campaigns.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("sms_id", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_at", sa.Text),
+    sa.Column("uncertain_since", sa.Text),
+    sa.Column("planned_by", sa.Text),
+    sa.Column("settled_by", sa.Text),
+    sa.Column("holder", sa.Text),
+    sa.Column("held_until", sa.Float),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("brandname", sa.Text, nullable=False),
+    sa.Column("sms_type", sa.Text, nullable=False),
+    sa.Column("send_at", sa.Text),
+    sa.Column("callback_url", sa.Text),
+    sa.Column("floor", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("phones", sa.Text, nullable=False),
+    sa.UniqueConstraint("campaign_id", "number"),
+    sa.UniqueConstraint("campaign_id", "request_id"),
+)
+_attempts = sa.Table(
+    "attempts",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("code", sa.Integer),
+)
+
+# Each entry brings the tables from the version of its position to the next; the first makes them.
+_MIGRATIONS: list[Callable[[sa.Connection], None]] = [_metadata.create_all]
+
+UNFINISHED = ("planned", "sending", "unknown")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the journal knows it."""
+
+    id: int
+    number: int
+    request_id: str
+    status: str
+    reason: str | None
+    code: int | None
+    sms_id: str | None
+    attempts: int
+    sent_at: datetime | None
+    uncertain_since: datetime | None
+    settled_by: str | None
+    is_abandoned: bool
+    """Whether it never arrived and the run that planned it has ended, so that its numbers may go into another batch."""
+    message: Message
+    floor: int
+    numbers: NDArray[np.int32]
+    """The national numbers, in the order of sending."""
+
+    @property
+    def phones(self) -> list[str]:
+        """The numbers as they are sent."""
+        return [f"0{number:09d}" for number in self.numbers.tolist()]
+
+
+@dataclass(frozen=True)
+class NewBatch:
+    """A batch that is to be written into the journal."""
+
+    request_id: str
+    message: Message
+    floor: int
+    numbers: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a batch, on disk before it begins."""
+
+    id: int
+    batch_id: int
+    number: int
+    uncertain_before: datetime | None
+    """When the first earlier attempt was made that may have arrived."""
+    refused_before: bool
+    """Whether the last attempt was certainly refused, with a code."""
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A campaign: its name within one gateway and account."""
+
+    id: int
+    name: str
+    gateway: str
+    account: str
+
+
+class Journal:
+    """The log of campaigns on this machine, or of a team's.
+
+    Everything that is sent is written here first, durably, so that no crash, time-out or second notebook can make a
+    phone be texted twice. It holds phone numbers and texts, and is readable by its owner only; it holds no key.
+
+    Parameters
+    ----------
+    path : str or path-like, optional
+        A SQLite file, made where it is not there, or a database URL of SQLAlchemy's. By default ``ESMS_JOURNAL`` from
+        the environment, or else ``journal.sqlite`` in the user's data folder.
+
+    Raises
+    ------
+    JournalError
+        When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, or on a drive that
+        does not lock files. Nothing is sent then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> journal = Journal(tempfile.mkdtemp() + "/journal.sqlite")
+    >>> len(journal.campaigns())
+    0
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        given = os.fspath(path) if path is not None else os.environ.get("ESMS_JOURNAL", "").strip()
+        if "://" in given:
+            self._url = sa.make_url(given)
+        else:
+            file = (
+                Path(given) if given else platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
+            )
+            self._url = sa.URL.create("sqlite", database=str(file.absolute()))
+            _make_private(file)
+        self._where = self._url.database if self._url.drivername == "sqlite" else self._url.render_as_string()
+        with self._explained():
+            self._engine = _engine(self._url)
+            with self._engine.begin() as connection:
+                _check_locks(self._engine)
+                self._migrate(connection)
+
+    def __repr__(self) -> str:
+        return f"<Journal {self._where}>"
+
+    def close(self) -> None:
+        """Close the connections to the database."""
+        self._engine.dispose()
+
+    def campaigns(self) -> pd.DataFrame:
+        """List the campaigns, the latest first.
+
+        Returns
+        -------
+        DataFrame
+            One row a campaign: ``campaign``, ``gateway``, ``account``, ``created_at``, and how many numbers are
+            ``accepted``, ``refused``, ``unknown`` and ``unfinished``.
+        """
+        counted = {
+            "accepted": _batches.c.status.in_(["accepted", "already_sent"]),
+            "refused": _batches.c.status == "refused",
+            "unknown": _batches.c.status.in_(["unknown", "sending"]),
+            "unfinished": _batches.c.status == "planned",
+        }
+        sums = [
+            sa.func.coalesce(sa.func.sum(sa.case((condition, _batches.c.size), else_=0)), 0).label(name)
+            for name, condition in counted.items()
+        ]
+        query = (
+            sa.select(
+                _campaigns.c.name.label("campaign"),
+                _campaigns.c.gateway,
+                _campaigns.c.account,
+                _campaigns.c.created_at,
+                *sums,
+            )
+            .join_from(_campaigns, _batches, isouter=True)
+            .group_by(_campaigns.c.id)
+            .order_by(_campaigns.c.id.desc())
+        )
+        with self._explained(), self._engine.begin() as connection:
+            result = connection.execute(query)
+            table = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+        moments = [datetime.fromisoformat(text).replace(tzinfo=None) for text in table["created_at"]]
+        table["created_at"] = pd.DatetimeIndex(np.array(moments, dtype="datetime64[us]")).tz_localize(clock.VIETNAM)
+        return table
+
+    def scope(self, name: str, gateway: str, account: str) -> Scope:
+        """Find a campaign, or begin it."""
+        key = {"name": name, "gateway": gateway, "account": account}
+        with self._explained(), self._engine.begin() as connection:
+            for _ in range(2):
+                found = connection.execute(sa.select(_campaigns.c.id).filter_by(**key)).scalar_one_or_none()
+                if found is not None:
+                    return Scope(found, **key)
+                connection.execute(sa.insert(_campaigns).values(**key, created_at=_text(clock.now())))
+        raise AssertionError("a campaign that was just written is there")
+
+    def scopes(self, name: str) -> list[Scope]:
+        """List the campaigns of a name, on whatever gateway and account, the latest first."""
+        query = sa.select(_campaigns).where(_campaigns.c.name == name).order_by(_campaigns.c.id.desc())
+        with self._explained(), self._engine.begin() as connection:
+            return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
+
+    def batches(self, scope: Scope) -> list[Batch]:
+        """Read the batches of a campaign in the order of their numbers, those withdrawn left out."""
+        with self._explained(), self._engine.begin() as connection:
+            return self._read(connection, scope)
+
+    def plan(
+        self, scope: Scope, run: str, decide: Callable[[list[Batch]], tuple[Sequence[Batch], Sequence[NewBatch]]]
+    ) -> list[Batch]:
+        """Let a function decide, from the batches that there are, which to withdraw and which to add; write that.
+
+        It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches
+        and numbers are on disk.
+        """
+        with self._explained(), self._engine.begin() as connection:
+            if connection.dialect.name != "sqlite":
+                connection.execute(sa.select(_campaigns.c.id).filter_by(id=scope.id).with_for_update())
+            withdrawn, added = decide(self._read(connection, scope))
+            for batch in withdrawn:
+                connection.execute(
+                    sa.update(_batches)
+                    .where(_batches.c.id == batch.id, _batches.c.status == "planned")
+                    .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
+                )
+            highest = connection.execute(
+                sa.select(sa.func.max(_batches.c.number)).where(_batches.c.campaign_id == scope.id)
+            ).scalar()
+            rows = [_row(scope, run, batch, (highest or 0) + place) for place, batch in enumerate(added, start=1)]
+            if rows:
+                connection.execute(sa.insert(_batches), rows)
+            return self._read(connection, scope)
+
+    def begin_attempt(self, batch: Batch, run: str, seconds: float) -> Attempt | None:
+        """Claim a batch for a run and write down that it is tried; None if it is settled, or another run has it.
+
+        `seconds` is how long the claim is good for, if the process lives so long. This is on disk before it returns,
+        so that a crash afterwards leaves the batch uncertain and never forgotten.
+        """
+        with self._explained(), self._engine.begin() as connection:
+            held = connection.execute(
+                sa.select(
+                    _batches.c.status,
+                    _batches.c.holder,
+                    _batches.c.held_until,
+                    _batches.c.attempts,
+                    _batches.c.uncertain_since,
+                    _batches.c.code,
+                )
+                .where(_batches.c.id == batch.id)
+                .with_for_update()
+            ).one()
+            if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
+                return None
+            now = clock.now()
+            connection.execute(
+                sa.update(_batches)
+                .where(_batches.c.id == batch.id)
+                .values(
+                    status="sending",
+                    holder=run,
+                    held_until=time.time() + seconds,
+                    attempts=held.attempts + 1,
+                    sent_at=_text(now),
+                    uncertain_since=held.uncertain_since or _text(now),
+                )
+            )
+            written = connection.execute(
+                sa.insert(_attempts).values(batch_id=batch.id, number=held.attempts + 1, run=run, started_at=_text(now))
+            )
+            (attempt_id,) = written.inserted_primary_key or (0,)
+            before, refused = _moment(held.uncertain_since), held.code is not None
+            return Attempt(attempt_id, batch.id, held.attempts + 1, before, refused, now)
+
+    def end_attempt(
+        self,
+        attempt: Attempt,
+        run: str,
+        status: str,
+        *,
+        reason: str | None = None,
+        code: int | None = None,
+        sms_id: str | None = None,
+    ) -> None:
+        """Write down what became of an attempt, and so of its batch. An unfinished batch stays with the run."""
+        settled = status not in UNFINISHED
+        uncertain_since = attempt.started_at if attempt.uncertain_before is None else attempt.uncertain_before
+        values: dict[str, Any] = {
+            "status": status,
+            "reason": reason,
+            "code": code,
+            "sms_id": sms_id,
+            "uncertain_since": _text(uncertain_since if status == "unknown" else attempt.uncertain_before),
+        }
+        if settled:
+            values |= {"settled_by": run, "holder": None, "held_until": None}
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(_attempts)
+                .where(_attempts.c.id == attempt.id)
+                .values(ended_at=_text(clock.now()), outcome=status, code=code)
+            )
+            # A run that slept through its claim writes its certain outcome all the same, but no weaker one.
+            mine = [] if settled else [_batches.c.holder == run]
+            connection.execute(
+                sa.update(_batches)
+                .where(_batches.c.id == attempt.batch_id, _batches.c.status.in_(UNFINISHED), *mine)
+                .values(**values)
+            )
+
+    def settle(self, batch: Batch, run: str, status: str, *, reason: str | None, sms_id: str | None = None) -> None:
+        """Write down what was found out about an uncertain batch without trying it again."""
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(
+                sa.update(_batches)
+                .where(_batches.c.id == batch.id, _batches.c.status.in_(UNFINISHED))
+                .values(
+                    status=status,
+                    reason=reason,
+                    sms_id=sms_id,
+                    uncertain_since=_text(batch.uncertain_since) if status == "unknown" else None,
+                    settled_by=None if status in UNFINISHED else run,
+                )
+            )
+
+    def state(self, batch: Batch, run: str) -> tuple[str, bool]:
+        """Give the present status of a batch, and whether another run that is alive works on it."""
+        query = sa.select(_batches.c.status, _batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id)
+        with self._explained(), self._engine.begin() as connection:
+            row = connection.execute(query).one()
+        held = row.status in UNFINISHED and not _claimable(row.holder, row.held_until, run)
+        return row.status, held
+
+    def release(self, run: str) -> None:
+        """Give up every claim of a run that has ended."""
+        with self._explained(), self._engine.begin() as connection:
+            connection.execute(sa.update(_batches).where(_batches.c.planned_by == run).values(planned_by=None))
+            connection.execute(sa.update(_batches).where(_batches.c.holder == run).values(holder=None, held_until=None))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            raise JournalError(_explanation(str(self._where), error)) from None
+        except ModuleNotFoundError as error:
+            raise JournalError(f"The journal {self._where} needs the package {error.name!r}: install it.") from None
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        there = sa.inspect(connection).get_table_names()
+        if there and _journal.name not in there:
+            raise JournalError(f"{self._where} is a database of something else: name another file for the journal.")
+        found = connection.execute(sa.select(_journal.c.version)).scalar() if there else 0
+        current = len(_MIGRATIONS)
+        if found is None or found > current:
+            raise JournalError(
+                f"The journal {self._where} was made by a newer version of esms_frames: update the package, or name "
+                "another file."
+            )
+        for migrate in _MIGRATIONS[found:]:
+            migrate(connection)
+        if found < current:
+            connection.execute(sa.delete(_journal))
+            connection.execute(sa.insert(_journal).values(version=current))
+
+    def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
+        query = (
+            sa.select(_batches)
+            .where(_batches.c.campaign_id == scope.id, _batches.c.status != "withdrawn")
+            .order_by(_batches.c.number)
+        )
+        return [_batch(row) for row in connection.execute(query)]
+
+
+def run_name() -> str:
+    """Name a run after its process, so that others can tell when it has died."""
+    process = psutil.Process()
+    return f"{platform.node()}:{process.pid}:{process.create_time():.2f}:{os.urandom(6).hex()}"
+
+
+def _claimable(holder: str | None, held_until: float | None, run: str) -> bool:
+    return holder == run or held_until is None or held_until < time.time() or _is_over(holder)
+
+
+def _is_over(run: str | None) -> bool:
+    """Tell whether a run has certainly ended: it said so, or its process on this machine is no more."""
+    if run is None:
+        return True
+    host, pid, created, _ = run.rsplit(":", 3)
+    if host != platform.node():
+        return False
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(created)) > 1
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, below
+        cursor = connection.cursor()
+        mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode.lower() != "wal":
+            raise JournalError(
+                f"The journal {url.database} can't be kept durably on its drive: name a file on a local disk."
+            )
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the one writer; a reader that writes later could fail to
+
+    return engine
+
+
+def _check_locks(engine: sa.Engine) -> None:
+    """While one connection writes, another must be kept from it; on some network drives it is not."""
+    if engine.dialect.name != "sqlite":
+        return
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return  # as it must be
+    finally:
+        raw.invalidate()
+        raw.close()
+    raise JournalError(
+        f"The drive of the journal {engine.url.database} does not lock files, so two runs could text the same people: "
+        "name a file on a local disk."
+    )
+
+
+def _make_private(file: Path) -> None:
+    """Make the file, readable by its owner only; SQLite's files beside it take after it."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        file.chmod(0o600)
+    except OSError as error:
+        raise JournalError(
+            f"The journal {file} can't be opened for writing ({error.strerror}): name another file with ESMS_JOURNAL "
+            "or journal=…"
+        ) from None
+
+
+def _explanation(where: str, error: sa.exc.SQLAlchemyError) -> str:
+    """Say in one sentence what a database's error means for the journal, without its SQL and parameters."""
+    cause = str(getattr(error, "orig", None) or type(error).__name__)
+    known = {
+        "not a database": "is no journal, or corrupt: restore it from a copy, or name another file",
+        "malformed": "is corrupt: restore it from a copy, or name another file",
+        "readonly": "can't be written to: check its permissions, or name another file",
+        "read-only": "can't be written to: check its permissions, or name another file",
+        "full": "has no room left on its disk: make room, then resume the campaign",
+        "locked": "is kept locked by another program: close it there, then try again",
+        "locking protocol": "is on a drive that does not lock files: name a file on a local disk",
+        "disk i/o": "can't be read or written by its drive: name a file on a local disk",
+        "unable to open": "can't be opened: check its folder and permissions, or name another file",
+    }
+    for words, meaning in known.items():
+        if words in cause.lower():
+            return f"The journal {where} {meaning}."
+    first = cause.splitlines()[0] if cause else ""
+    return f"The journal {where} can't be used ({first}): check the database, then try again."
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(clock.VIETNAM).isoformat(timespec="microseconds")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(clock.VIETNAM)
+
+
+def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]:
+    message = batch.message
+    return {
+        "campaign_id": scope.id,
+        "number": number,
+        "request_id": batch.request_id,
+        "status": "planned",
+        "planned_by": run,
+        "attempts": 0,
+        "created_at": _text(clock.now()),
+        "content": message.content,
+        "brandname": message.brandname,
+        "sms_type": str(message.sms_type),
+        "send_at": _text(message.send_at),
+        "callback_url": message.callback_url,
+        "floor": batch.floor,
+        "size": len(batch.numbers),
+        "phones": " ".join([f"0{number:09d}" for number in batch.numbers.tolist()]),
+    }
+
+
+def _batch(row: Any) -> Batch:
+    return Batch(
+        id=row.id,
+        number=row.number,
+        request_id=row.request_id,
+        status=row.status,
+        reason=row.reason,
+        code=row.code,
+        sms_id=row.sms_id,
+        attempts=row.attempts,
+        sent_at=_moment(row.sent_at),
+        uncertain_since=_moment(row.uncertain_since),
+        settled_by=row.settled_by,
+        is_abandoned=row.status == "planned" and all(_is_over(run) for run in (row.planned_by, row.holder)),
+        message=Message.restored(row.content, row.brandname, row.sms_type, _moment(row.send_at), row.callback_url),
+        floor=row.floor,
+        numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),
+    )
