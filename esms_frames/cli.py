@@ -41,6 +41,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
+                warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
         except EsmsError as error:

@@ -200,7 +200,7 @@ class Client:
             raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
         check_not_past(message)
         batch = _checked_batch(phones, message, floor)
-        if request_id is not None and not _REQUEST_ID.fullmatch(str(request_id)):
+        if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
             raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
         if campaign is not None:
             checked_campaign(campaign)

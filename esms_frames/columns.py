@@ -35,5 +35,5 @@ def text_from_codes(codes: NDArray[np.signedinteger[Any]], values: Sequence[str 
 
 def category_from_codes(codes: NDArray[np.signedinteger[Any]], categories: Sequence[str]) -> Any:
     """Build a categorical column: row i is ``categories[codes[i]]``, and NA where the code is negative."""
-    labels: Any = list(categories)
+    labels: Any = list(map(str, categories))  # plain text, also of enums
     return pd.Categorical.from_codes(codes, categories=labels)

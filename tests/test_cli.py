@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from conftest import FIFTY
 
 import esms_frames as ef
+from esms_frames import cli
 from esms_frames.cli import main
 
 TEXT = ["--content", "Cam on quy khach!", "--brandname", "Baotrixemay"]
@@ -44,7 +46,7 @@ def live(sandbox, monkeypatch):
     monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
     monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
     monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
-    monkeypatch.setattr(ef.Client, "is_local", False)
+    monkeypatch.setattr(ef.Client, "is_sandbox", False)
     return sandbox
 
 
@@ -105,6 +107,101 @@ def test_send_for_real_shows_what_it_does_and_asks_first(run, live, file):
     assert len(live.sent) == 50
 
 
+def test_a_sandbox_in_another_process_is_known_and_not_asked_about(run, sandbox, file, monkeypatch):
+    monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
+    monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
+    monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
+    done = run("send", file, *TEXT)
+    assert done.exit_code == 0
+    assert "nothing is delivered" in done.output
+
+
+def test_a_tunnel_on_this_machine_is_not_taken_for_a_sandbox(run, script, file, monkeypatch):
+    monkeypatch.setenv("ESMS_API_KEY", "made-up")
+    monkeypatch.setenv("ESMS_SECRET_KEY", "made-up")
+    monkeypatch.setenv("ESMS_BASE_URL", script.url)
+    script.says(b'{"Balance": 1, "CodeResponse": "100"}')
+    done = run("send", file, *TEXT, input="n\n")
+    assert "Text 50 people now?" in done.output
+    assert len(script.requests) == 1  # the balance
+
+
+def test_an_output_that_is_there_is_not_replaced_unless_asked(run, file, tmp_path):
+    (tmp_path / "results.csv").write_text("precious")
+    (tmp_path / "out.csv").write_text("precious")
+    assert "results-2.csv" in run("demo").output
+    refused = run("send", file, *TEXT, "--sandbox", "--output", "out.csv")
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.output
+    itself = run("send", file, *TEXT, "--sandbox", "--output", "customers.csv", "--overwrite")
+    assert itself.exit_code == 1
+    assert "is the file that is read" in itself.output
+    assert (tmp_path / "results.csv").read_text() == (tmp_path / "out.csv").read_text() == "precious"
+    assert run("send", file, *TEXT, "--sandbox", "--output", "out.csv", "--overwrite").exit_code == 0
+
+
+def test_results_that_cannot_be_written_once_all_is_sent_are_kept_elsewhere(run, live, file, tmp_path, monkeypatch):
+    real = cli.write_results
+
+    def failing(table, path):
+        if Path(path).name == "out.csv":
+            raise ef.InvalidFile("out.csv can't be written (No space left on device).")
+        return real(table, path)
+
+    monkeypatch.setattr(cli, "write_results", failing)
+    done = run("send", file, *TEXT, "--yes", "--output", "out.csv")
+    assert done.exit_code == 0
+    assert "No space left" in done.output
+    spare = re.search(r"rows are in (\S+results\.csv)\.", done.output)[1]
+    assert (ef.read_customers(spare)["status"] == "accepted").sum() == 50
+
+
+def test_one_number_can_be_texted_for_a_test(run, tmp_path):
+    (tmp_path / "me.csv").write_text("sdt\n0901888484\n")
+    assert "--min-batch" not in run("send", "me.csv", *TEXT, "--sandbox", "--min-batch", "1").output
+    assert run("send", "me.csv", *TEXT, "--sandbox").exit_code == 1
+
+
+def test_a_warning_is_one_line(run, tmp_path):
+    (tmp_path / "c.csv").write_bytes("ten;sdt\nĐ\u0103\u0323ng;0901888484\n".encode("cp1258"))
+    done = run("check", "c.csv")
+    assert "Warning: c.csv is not UTF-8" in done.output
+    assert "UserWarning" not in done.output
+
+
+def test_a_campaign_can_be_resumed_and_its_results_had_again(run, live, file, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ef.Client, "send", lambda *_a, **_k: (_ for _ in ()).throw(ef.Unreachable("no way")))
+        unsent = run("send", file, *TEXT, "--campaign", "Tết", "--yes")
+    assert unsent.exit_code == 3
+    assert "50  not_sent: no way" in unsent.output
+    assert live.sent.empty
+    listed = run("results").output
+    assert "Tết" in listed
+    assert live.api_key not in listed
+    resumed = run("resume", "Tết")
+    assert resumed.exit_code == 0
+    assert "50  accepted" in resumed.output
+    assert len(live.sent) == 50
+    again = run("results", "Tết", "--customers", file, "--output", "again.csv")
+    assert again.exit_code == 0
+    assert ef.read_customers(tmp_path / "again.csv")["status"].value_counts().to_dict() == {
+        "accepted": 50, "invalid": 1, "duplicate": 1,
+    }  # fmt: skip
+    assert run("results", "nothing of the sort").exit_code == 1
+    assert run("resume", "nothing of the sort").exit_code == 1
+
+
+def test_an_interrupted_send_says_how_to_go_on(run, live, file, monkeypatch):
+    def interrupt(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ef.Client, "send", interrupt)
+    done = run("send", file, *TEXT, "--campaign", "Tết 2027", "--yes")
+    assert done.exit_code == 130
+    assert "esms-frames resume 'Tết 2027'" in done.output
+
+
 def test_yes_does_not_ask(run, live, file):
     done = run("send", file, *TEXT, "--yes")
     assert done.exit_code == 0
@@ -138,6 +235,7 @@ def test_an_incomplete_send_has_its_own_exit_code(run, file, tmp_path):
         (["check", "FILE", "--sheet", "x"], "no sheets"),
         (["check", "README.docx"], "does not exist"),
         (["demo", "--output", "no/such/results.csv"], "folder"),
+        (["send", "FILE", *TEXT, "--sandbox", "--journal", "customers.csv"], "no journal"),
     ],
 )
 def test_an_error_is_one_sentence_and_nothing_is_sent(run, file, arguments, says):

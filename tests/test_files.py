@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from datetime import datetime
 
@@ -53,9 +54,46 @@ def test_quoted_cells_may_hold_separators_and_line_breaks(tmp_path):
     assert df["ten"].tolist() == ['Lan; "Bé"\nNguyễn']
 
 
+def test_an_older_mac_ends_its_lines_otherwise(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", "ten,sdt\rLan,0901888484\rBé,0912345678\r"))
+    assert df["sdt"].tolist() == ["0901888484", "0912345678"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Họ, tên;Số điện thoại\nLan;0901888484\n", ["Họ, tên", "Số điện thoại"]),
+        ("a,b;c,d;sdt\n1,5;2,5;0901888484\n", ["a,b", "c,d", "sdt"]),
+        ("\n\nten;sdt\nLan;0901888484\n", ["ten", "sdt"]),
+        ("sdt\n0901888484\n", ["sdt"]),
+    ],
+)
+def test_the_separator_is_the_one_that_fits_the_rows(tmp_path, text, names):
+    df = ef.read_customers(written(tmp_path / "c.csv", text))
+    assert df.columns.tolist() == names
+    assert df.iloc[0, -1] == "0901888484"
+
+
+@pytest.mark.parametrize("name", ["c.csv", "c.xlsx", "c.parquet"])
+def test_a_file_without_names_of_columns_is_refused_for_its_first_row_would_be_lost(tmp_path, name):
+    frame = pd.DataFrame({"0901888410": ["0901888411"], "Lan": ["Bé"]})
+    write = {"c.csv": frame.to_csv, "c.xlsx": frame.to_excel, "c.parquet": frame.to_parquet}[name]
+    write(tmp_path / name, index=False)
+    with pytest.raises(ef.InvalidFile, match="names of the columns"):
+        ef.read_customers(tmp_path / name)
+
+
+def test_a_blank_line_in_a_file_of_one_column_is_a_row(tmp_path):
+    df = ef.read_customers(written(tmp_path / "c.csv", "sdt\n0901888484\n\n0912345678\n\n"))
+    assert df["sdt"].fillna("").tolist() == ["0901888484", "", "0912345678"]
+
+
 @pytest.mark.parametrize(
     "cells",
     [
+        ["150.000", "99.500"],
+        ["1.10", "2.5"],
+        ["1.234", "20"],
         ["0901888484", "0000000001"],
         ["901888484", "912345678"],
         ["84901888484", "84912345678"],
@@ -160,6 +198,17 @@ PEOPLE = pd.DataFrame({"ten": ["Lan"] * 2, "sdt": ["0901888484", "0912345678"]})
 NOTES = pd.DataFrame({"note": ["hello"]})
 
 
+def test_a_day_beyond_pandas_calendar_leaves_the_file_readable(tmp_path):
+    path = tmp_path / "c.xlsx"
+    pd.DataFrame({"sdt": ["0901888484"], "until": [datetime(9999, 12, 31)]}, dtype=object).to_excel(path, index=False)
+    assert "9999-12-31" in str(ef.read_customers(path)["until"].iloc[0])
+
+
+def test_a_book_of_empty_sheets_is_empty(tmp_path):
+    with pytest.raises(ef.InvalidFile, match="is empty"):
+        ef.read_customers(workbook(tmp_path / "c.xlsx", A=pd.DataFrame(), B=pd.DataFrame()))
+
+
 def test_the_only_sheet_with_phones_is_taken(tmp_path):
     path = workbook(tmp_path / "c.xlsx", Notes=NOTES, Khách=PEOPLE, Empty=pd.DataFrame())
     assert ef.read_customers(path)["sdt"].tolist() == ["0901888484", "0912345678"]
@@ -205,8 +254,12 @@ def results(client, message):
 def test_results_survive_the_way_through_a_file(tmp_path, results, suffix):
     back = ef.read_customers(write_results(results, tmp_path / f"r{suffix}"))
     assert back.columns.tolist() == results.columns.tolist()
-    for name in ("ten", "sdt", "phone", "status", "sms_id"):
+    for name in ("ten", "sdt", "phone", "network", "status", "reason", "request_id", "sms_id"):
         assert back[name].astype(object).fillna("").tolist() == results[name].astype(object).fillna("").tolist()
+    for name in ("batch", "code", "attempts"):
+        assert back[name].fillna(-1).astype(int).tolist() == results[name].fillna(-1).astype(int).tolist()
+    times = pd.to_datetime(back["sent_at"]).dt.tz_localize(None).dt.floor("ms")
+    assert times.equals(results["sent_at"].dt.tz_localize(None).dt.floor("ms").astype(times.dtype))
     assert [path.name for path in tmp_path.iterdir()] == [f"r{suffix}"]
 
 
@@ -232,6 +285,51 @@ def test_an_index_that_says_something_is_written_too(tmp_path, results):
     assert pd.read_parquet(write_results(keyed, tmp_path / "r.parquet")).index.name == "ma_kh"
 
 
+AWKWARD = [
+    pd.DataFrame([[1, 2]], columns=["a", "a"]),
+    pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("b", 2)])),
+    pd.DataFrame({"phone": ["x"]}, index=pd.Index(["k"], name="phone")),
+    pd.DataFrame({"phone": ["x"]}, index=pd.MultiIndex.from_tuples([(1, "a")], names=["phone", None])),
+    pd.DataFrame({"mixed": [1, "a", None, 2.5]}, dtype=object),
+    pd.DataFrame({0: pd.to_datetime(["2026-01-01T00:00Z"])}),
+    pd.DataFrame({"half": ["a\ud83d"]}, dtype=object),
+    pd.DataFrame({"none": [None]}),
+    pd.DataFrame(),
+]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
+@pytest.mark.parametrize("frame", AWKWARD, ids=range(len(AWKWARD)))
+def test_any_frame_can_be_written(tmp_path, frame, suffix):
+    before = frame.copy(deep=True)
+    assert write_results(frame, tmp_path / f"r{suffix}").stat().st_size > 0
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_excel_gets_vietnam_time_and_every_digit(tmp_path):
+    frame = pd.DataFrame(
+        {"at": pd.to_datetime(["2026-01-01T00:00Z"]), "id": [2**60 + 1], "born": [datetime(1880, 1, 1)]}
+    )
+    back = ef.read_customers(write_results(frame, tmp_path / "r.xlsx"))
+    assert back["at"].iloc[0] == pd.Timestamp("2026-01-01 07:00")
+    assert back["id"].iloc[0] == str(2**60 + 1)
+    assert back["born"].iloc[0].startswith("1880-01-01")
+
+
+def test_text_too_long_for_excel_is_said_so_and_not_cut(tmp_path):
+    with pytest.raises(ef.InvalidFile, match="32,767"):
+        write_results(pd.DataFrame({"note": ["x" * 40_000]}), tmp_path / "r.xlsx")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions and links are others there")
+def test_others_may_read_results_as_other_files_and_a_link_stays(tmp_path):
+    (tmp_path / "plain").touch()
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    write_results(pd.DataFrame({"a": [1]}), tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, results, monkeypatch):
     path = tmp_path / "r.csv"
     path.write_text("old")
@@ -240,6 +338,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, results, 
         write_results(results, path)
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_names_that_no_file_can_have_are_said_to_be_none():
+    for name in ("a" * 5000 + ".csv", "a\x00.csv"):
+        with pytest.raises(ef.InvalidFile, match="no file"):
+            ef.read_customers(name)
 
 
 @pytest.mark.parametrize("name", ["r.docx", "r", "no/such/folder/r.csv", "."])
@@ -252,6 +356,8 @@ def test_more_rows_than_excel_has_are_refused(tmp_path, results, monkeypatch):
     monkeypatch.setattr(files, "_EXCEL_ROWS", 10)
     with pytest.raises(ef.InvalidFile, match="52 rows"):
         write_results(results, tmp_path / "r.xlsx")
+    with pytest.raises(ef.InvalidFile, match="52 rows"):
+        check_writable(tmp_path / "r.xlsx", 52)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -97,8 +97,17 @@ def test_unknown_names_are_attribute_errors():
     assert "Sandbox" in dir(ef)
 
 
+@pytest.mark.parametrize(
+    "first", ["ef.send", "ef.results", "ef.Sandbox", "ef.prepare", "from esms_frames.cli import main"]
+)
+def test_results_is_the_function_whatever_was_loaded_first(first):
+    code = f"import esms_frames as ef; {first}; print(callable(ef.results), callable(ef.send))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "True True"
+
+
 def test_importing_brings_no_web_server_no_widgets_and_no_plots_along():
-    heavy = "{'werkzeug', 'sqlalchemy', 'tqdm', 'stamina', 'ipywidgets', 'matplotlib', 'phonenumbers', 'click', 'xlsxwriter'}"
+    heavy = set("werkzeug sqlalchemy tqdm stamina ipywidgets matplotlib phonenumbers click xlsxwriter".split())
     code = f"import sys, esms_frames; print(sorted({heavy} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

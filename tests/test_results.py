@@ -56,6 +56,7 @@ def test_the_dtypes_are_those_of_the_contract(audience):
     for name in ("network", "status", "reason"):
         assert isinstance(dtypes[name], pd.CategoricalDtype)
     assert results["status"].cat.categories.tolist() == list(Status)
+    assert {type(name) for name in results["status"].cat.categories} == {str}
     assert dtypes[["batch", "code", "attempts"]].astype(str).tolist() == ["Int32"] * 3
     assert str(dtypes["sent_at"]) == "datetime64[us, UTC+07:00]"
 
