@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BUSY_SECONDS = 30
+_WAL, _WANTED_MODE = "PRAGMA journal_mode = WAL", "wal"
 
 _metadata = sa.MetaData()
 _journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -210,8 +211,8 @@ class Journal:
         with self._explained():
             self._engine = _engine(self._url)
             with self._engine.begin() as connection:
-                _check_locks(self._engine)
                 self._migrate(connection)
+                _check_locks(self._engine)
 
     def __repr__(self) -> str:
         return f"<Journal {self._where}>"
@@ -434,9 +435,8 @@ class Journal:
             )
         for migrate in _MIGRATIONS[found:]:
             migrate(connection)
-        if found < current:
-            connection.execute(sa.delete(_journal))
-            connection.execute(sa.insert(_journal).values(version=current))
+        connection.execute(sa.delete(_journal))
+        connection.execute(sa.insert(_journal).values(version=current))  # also tells whether it can be written to
 
     def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
         query = (
@@ -481,8 +481,7 @@ def _engine(url: sa.URL) -> sa.Engine:
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say so, below
         cursor = connection.cursor()
-        mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode.lower() != "wal":
+        if cursor.execute(_WAL).fetchone()[0].lower() != _WANTED_MODE:
             raise JournalError(
                 f"The journal {url.database} can't be kept durably on its drive: name a file on a local disk."
             )
@@ -535,6 +534,7 @@ def _explanation(where: str, error: sa.exc.SQLAlchemyError) -> str:
     """Say in one sentence what a database's error means for the journal, without its SQL and parameters."""
     cause = str(getattr(error, "orig", None) or type(error).__name__)
     known = {
+        "NoSuchModule": "names a kind of database that is not installed here: install its driver, or name a file",
         "not a database": "is no journal, or corrupt: restore it from a copy, or name another file",
         "malformed": "is corrupt: restore it from a copy, or name another file",
         "readonly": "can't be written to: check its permissions, or name another file",
@@ -546,7 +546,7 @@ def _explanation(where: str, error: sa.exc.SQLAlchemyError) -> str:
         "unable to open": "can't be opened: check its folder and permissions, or name another file",
     }
     for words, meaning in known.items():
-        if words in cause.lower():
+        if words.lower() in cause.lower():
             return f"The journal {where} {meaning}."
     first = cause.splitlines()[0] if cause else ""
     return f"The journal {where} can't be used ({first}): check the database, then try again."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -122,7 +123,8 @@ class Sandbox:
         )
         for send in earlier:
             self._gateway.take(send)
-        self._app = App(self._gateway, latency, Faults(faults or {}, seed), slow_seconds)
+        self._faults = Faults(faults or {}, seed)
+        self._app = App(self._gateway, latency, self._faults, slow_seconds)
         self._port = port
         self._server: BaseWSGIServer | None = None
 
@@ -184,6 +186,11 @@ class Sandbox:
         return self._gateway.balance
 
     @property
+    def faults_met(self) -> dict[str, int]:
+        """How often each of the `faults` has befallen a request so far."""
+        return {str(fault): times for fault, times in self._faults.met.items()}
+
+    @property
     def sent(self) -> pd.DataFrame:
         """The ledger: one row for each message that was taken, in the order of taking.
 
@@ -205,6 +212,12 @@ class _Handler(WSGIRequestHandler):
     server_version, sys_version = f"{SANDBOX_SERVER}/1", ""
     wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
     disable_nagle_algorithm = True
+
+    def finish(self) -> None:
+        """Close both directions, also when the client has hung up before everything was written."""
+        for stream in (self.wfile, self.rfile):
+            with suppress(OSError):
+                stream.close()
 
     def log_request(self, *_: object) -> None:
         """Write no log: the address holds the keys in some operations."""

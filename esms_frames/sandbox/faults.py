@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,15 @@ class Faults:
         self._rates = {Fault(name): rate for name, rate in rates.items()}
         self._random = random.Random(seed)  # noqa: S311 - a rehearsal is to be repeatable, not unpredictable
         self._lock = threading.Lock()
+        self.met: Counter[Fault] = Counter()
 
     def draw(self) -> tuple[Fault | None, bool]:
         """Give the fault of the next request, or None, and a coin for those that need one."""
         with self._lock:
             place, coin = self._random.random(), self._random.random() < 0.5
-        for fault, rate in self._rates.items():
-            if place < rate:
-                return fault, coin
-            place -= rate
-        return None, coin
+            for fault, rate in self._rates.items():
+                if place < rate:
+                    self.met[fault] += 1
+                    return fault, coin
+                place -= rate
+            return None, coin

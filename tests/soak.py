@@ -1,0 +1,101 @@
+"""Kill senders at random moments, with a gateway that fails a third of the time, and count who was texted how often.
+
+Run: python tests/soak.py [seconds] [seed]
+
+Each round has a sandbox and a journal of its own. Processes that send the same campaign are started one after the other,
+or two at once, and killed (SIGKILL) after a random time; the last is let finish. Then the sandbox's own ledger must hold
+each number exactly once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+import esms_frames as ef
+from esms_frames import delivery
+
+FAULTS = {"cut_before": 0.1, "cut_after": 0.1, "slow": 0.03, "unavailable": 0.05, "garbage": 0.04, "busy": 0.03}
+assert abs(sum(FAULTS.values()) - 0.35) < 1e-9
+CAMPAIGN = "soak"
+NUMBERS = [f"09018{n:05d}" for n in range(1200)]
+MOST_KILLS = 6
+
+
+def sender(url, keys, journal, phones):
+    """Send the campaign, as a notebook would; runs in a process of its own."""
+    delivery._WAIT_INITIAL, delivery._WAIT_MAX, delivery._WAIT_JITTER = 0.01, 0.05, 0.01
+    audience = ef.prepare(pd.DataFrame({"sdt": phones}), max_batch=60)
+    message = ef.Message("Cam on quy khach!", "Baotrixemay")
+    with ef.Client(*keys, base_url=url, timeout=(2.0, 0.4)) as client:
+        ef.send(audience, message, client, campaign=CAMPAIGN, journal=journal, concurrency=3, rate=None, progress=False)
+
+
+def soak(seconds: float, seed: int = 0, *, least_rounds: int = 1) -> Counter:
+    """Play rounds for some time; count rounds, kills, faults, and numbers lost and doubled."""
+    rng = random.Random(seed)
+    # Spawned from a clean process with everything imported, so that a kill can hit any moment of the sending itself.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["esms_frames.campaign", "esms_frames.sandbox", "soak"])
+    total: Counter = Counter()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or total["rounds"] < least_rounds:
+        total += _round(context, rng)
+    return total
+
+
+def _round(context, rng) -> Counter:
+    told: Counter = Counter(rounds=1)
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ef.Sandbox(faults=FAULTS, slow_seconds=0.6, seed=rng.randrange(10**6), latency=0.01) as sandbox,
+    ):
+        journal = str(Path(folder) / "journal.sqlite")
+        keys = (sandbox.api_key, sandbox.secret_key)
+        for kill in range(MOST_KILLS + 1):
+            # The DataFrame has been shuffled and respelled since the last time.
+            phones = [
+                number if rng.random() < 0.5 else f"+84 {number[1:]}" for number in rng.sample(NUMBERS, len(NUMBERS))
+            ]
+            several = [
+                context.Process(target=sender, args=(sandbox.url, keys, journal, phones), daemon=True)
+                for _ in range(rng.choice([1, 2]))
+            ]
+            for process in several:
+                process.start()
+            if kill < MOST_KILLS:
+                time.sleep(rng.uniform(0.0, 0.7))
+                for process in several:
+                    told["kills"] += process.is_alive()
+                    process.kill()
+            for process in several:
+                process.join()
+        # What a sender gave up on is uncertain still; the campaign is resumed until nothing is.
+        delivery._WAIT_INITIAL, delivery._WAIT_MAX, delivery._WAIT_JITTER = 0.01, 0.05, 0.01
+        with sandbox.client(timeout=(2.0, 0.4)) as client:
+            for _ in range(10):
+                results = ef.resume(CAMPAIGN, client, journal=journal, rate=None, progress=False)
+                if results["status"].eq("accepted").all():
+                    break
+            told["unsettled"] += int(results["status"].ne("accepted").sum())
+        times = sandbox.sent["phone"].value_counts()
+        told["lost"] += len(set(NUMBERS) - set(times.index))
+        told["doubled"] += int((times > 1).sum())
+        told["accepted"] += len(times)
+        told["faults"] += sum(sandbox.faults_met.values())
+    return told
+
+
+if __name__ == "__main__":
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    counted = soak(seconds, seed)
+    for name in ("rounds", "kills", "faults", "accepted", "lost", "doubled", "unsettled"):
+        print(f"{name:>10} {counted[name]:,}")

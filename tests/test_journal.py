@@ -1,0 +1,351 @@
+"""`Journal`: on disk before anything leaves, for one run at a time, and never relied on when it can't be."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FIFTY
+
+import esms_frames as ef
+from esms_frames import journal as journal_module
+from esms_frames.journal import NewBatch, run_name
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path):
+    book = ef.Journal(path)
+    yield book
+    book.close()
+
+
+def sent(customers, message, client, **options):
+    return ef.send(customers, message, client, **{"progress": False, "rate": None} | options)
+
+
+def rows(path, query):
+    with sqlite3.connect(path) as connection:
+        return connection.execute(query).fetchall()
+
+
+# Where it is
+
+
+def test_it_lies_in_the_users_data_folder_unless_told_otherwise(tmp_path, monkeypatch):
+    monkeypatch.delenv("ESMS_JOURNAL")
+    monkeypatch.setattr(
+        journal_module.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "data" / "esms_frames"
+    )
+    ef.Journal().close()
+    assert (tmp_path / "data" / "esms_frames" / "journal.sqlite").exists()
+    monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path / "other" / "j.sqlite"))
+    ef.Journal().close()
+    assert (tmp_path / "other" / "j.sqlite").exists()
+    ef.Journal(f"sqlite:///{tmp_path / 'url.sqlite'}").close()
+    assert (tmp_path / "url.sqlite").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+def test_only_its_owner_can_read_it(path, customers, message, client):
+    old = os.umask(0)
+    try:
+        book = ef.Journal(path)
+        sent(customers, message, client, journal=book)
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(old)
+    assert len(modes) >= 2  # SQLite's own files beside it
+    assert set(modes.values()) == {0o600}
+
+
+def test_it_is_durable(journal):
+    with journal._engine.begin() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_a_person_can_read_it_with_any_sql_tool(path, customers, message, client):
+    sent(customers, message, client, campaign="Tết", journal=path)
+    [campaign] = rows(path, "SELECT name, gateway, account FROM campaigns")
+    assert campaign == ("Tết", "sandbox", client.account)
+    [batch] = rows(path, "SELECT status, code, content, brandname, sms_type, size, phones, attempts FROM batches")
+    assert batch == ("accepted", 100, message.content, "Baotrixemay", "customer_care", 50, " ".join(FIFTY), 1)
+    [attempt] = rows(path, "SELECT number, outcome, code, started_at < ended_at FROM attempts")
+    assert attempt == (1, "accepted", 100, 1)
+    [(when,)] = rows(path, "SELECT sent_at FROM batches")
+    assert when.endswith("+07:00")
+
+
+def test_it_holds_no_key(path, customers, message, sandbox, client):
+    sent(customers, message, client, journal=path)
+    held = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert b"0901888410" in held
+    assert sandbox.api_key.encode() not in held
+    assert sandbox.secret_key.encode() not in held
+
+
+# Before the first byte leaves
+
+
+def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_leaves(
+    path, customers, message, client, monkeypatch
+):
+    seen = []
+    real = client._session.post
+
+    def looking(*arguments, **options):
+        copy = shutil.copytree(path.parent, path.parent.parent / f"copy{len(seen)}") / path.name  # as a crash leaves it
+        seen.extend(rows(copy, "SELECT b.status, b.phones, a.number, a.outcome FROM batches b JOIN attempts a"))
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(client._session, "post", looking)
+    sent(customers, message, client, journal=path)
+    assert seen == [("sending", " ".join(FIFTY), 1, None)]
+
+
+def test_when_it_cannot_be_written_nothing_leaves(path, message, sandbox, client):
+    book = ef.Journal(path)
+
+    @journal_module.sa.event.listens_for(book._engine, "begin")
+    def full(connection):
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    many = pd.DataFrame({"sdt": [f"09{n:08d}" for n in range(20_000)]})
+    with pytest.raises(ef.JournalError, match="no room"):
+        sent(many, message, client, journal=book)
+    assert sandbox.sent.empty
+
+
+# When it can't be relied on
+
+
+def spoil_newer(path):
+    ef.Journal(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE journal SET version = 99")
+
+
+def spoil_garbage(path):
+    path.write_bytes(b"this is no database at all" * 100)
+
+
+def spoil_cut(path):
+    ef.Journal(path).close()
+    data = path.read_bytes()
+    path.write_bytes(data[:5000] + bytes(len(data) - 5000))
+
+
+def spoil_other(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE customers (name)")
+
+
+def spoil_folder(path):
+    path.mkdir()
+
+
+def spoil_locked(path):
+    ef.Journal(path).close()
+    held = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    held.execute("BEGIN IMMEDIATE")
+    return held
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (spoil_newer, "newer version"),
+        (spoil_garbage, "corrupt"),
+        (spoil_cut, "corrupt|newer|something else"),
+        (spoil_other, "something else"),
+        (spoil_folder, "can't be opened"),
+        (spoil_locked, "locked by another program"),
+    ],
+)
+def test_a_journal_that_cannot_be_relied_on_is_one_sentence_and_nothing_is_sent(
+    path, customers, message, sandbox, client, monkeypatch, spoil, says
+):
+    monkeypatch.setattr(journal_module, "_BUSY_SECONDS", 0.1)
+    held = spoil(path)
+    with pytest.raises(ef.JournalError, match=says) as error:
+        sent(customers, message, client, journal=path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "SELECT" not in str(error.value)
+    assert sandbox.sent.empty
+    if held:
+        held.close()
+
+
+def test_a_read_only_journal_is_said_so_and_nothing_is_sent(path, customers, message, sandbox, client):
+    ef.Journal(path).close()
+    with pytest.raises(ef.JournalError, match="can't be written to"):
+        sent(customers, message, client, journal=f"sqlite:///file:{path}?mode=ro&uri=true")
+    assert sandbox.sent.empty
+
+
+def test_a_drive_that_does_not_lock_files_is_found_out(path, customers, message, sandbox, client, monkeypatch):
+    # SQLite's own way to have no locks, as on some network drives; WAL can't be without, so it is taken as given.
+    monkeypatch.setattr(journal_module, "_WAL", "PRAGMA journal_mode")
+    monkeypatch.setattr(journal_module, "_WANTED_MODE", "delete")
+    with pytest.raises(ef.JournalError, match="does not lock files"):
+        sent(customers, message, client, journal=f"sqlite:///file:{path}?nolock=1&uri=true")
+    assert sandbox.sent.empty
+
+
+def test_a_database_whose_driver_is_not_installed_is_one_sentence():
+    with pytest.raises(ef.JournalError, match="not installed") as error:
+        ef.Journal("postgresql+nosuchdriver://someone:made-up-word@localhost/db")
+    assert "made-up-word" not in str(error.value)
+
+
+def test_a_journal_of_an_older_version_is_brought_up(path, customers, message, client, monkeypatch):
+    sent(customers, message, client, campaign="Tết", journal=path)
+
+    def add_note(connection):
+        connection.exec_driver_sql("ALTER TABLE campaigns ADD COLUMN note TEXT")
+
+    monkeypatch.setattr(journal_module, "_MIGRATIONS", [*journal_module._MIGRATIONS, add_note])
+    ef.Journal(path).close()
+    ef.Journal(path).close()
+    assert rows(path, "SELECT version FROM journal") == [(2,)]
+    assert rows(path, "SELECT name, note FROM campaigns") == [("Tết", None)]
+    monkeypatch.undo()
+    with pytest.raises(ef.JournalError, match="newer version"):
+        ef.Journal(path)
+
+
+def test_many_processes_may_make_it_at_once(path):
+    code = f"import esms_frames as ef; ef.Journal({str(path)!r}).campaigns()"
+    several = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+    assert [process.communicate()[1] for process in several] == [b""] * 4
+    assert rows(path, "SELECT version FROM journal") == [(1,)]
+
+
+# Claims
+
+
+@pytest.fixture
+def batch(journal, message):
+    scope = journal.scope("Tết", "sandbox", "someone")
+    new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
+    return journal.plan(scope, run_name(), lambda _: ([], [new]))[0]
+
+
+def another_machines_run():
+    return f"elsewhere:1:1.0:{os.urandom(3).hex()}"
+
+
+def test_a_batch_is_claimed_by_one_run_at_a_time(journal, batch):
+    one, other = run_name(), run_name()
+    assert journal.begin_attempt(batch, one, 60).number == 1
+    assert journal.begin_attempt(batch, other, 60) is None
+    assert journal.state(batch, other) == ("sending", True)
+    assert journal.begin_attempt(batch, one, 60).number == 2
+    journal.release(one)
+    assert journal.begin_attempt(batch, other, 60).number == 3
+
+
+def test_of_many_threads_one_gets_the_claim(journal, batch):
+    got = []
+    start = threading.Barrier(8)
+
+    def claim():
+        start.wait()
+        if journal.begin_attempt(batch, run_name(), 60) is not None:
+            got.append(1)
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+
+
+def test_a_claim_ends_with_its_time(journal, batch):
+    assert journal.begin_attempt(batch, another_machines_run(), 0.2) is not None
+    assert journal.begin_attempt(batch, run_name(), 60) is None
+    time.sleep(0.3)
+    assert journal.begin_attempt(batch, run_name(), 60) is not None
+
+
+def test_a_claim_ends_with_its_process(journal, batch):
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from esms_frames.journal import run_name; print(run_name()); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    run = process.stdout.readline().strip()
+    assert journal.begin_attempt(batch, run, 3600) is not None
+    assert journal.begin_attempt(batch, run_name(), 60) is None
+    process.kill()
+    process.communicate()
+    taken_over = journal.begin_attempt(batch, run_name(), 60)
+    assert taken_over.uncertain_before is not None
+
+
+def test_a_process_of_the_same_number_that_began_later_is_another(journal, batch):
+    run = f"{platform.node()}:{os.getpid()}:1.0:abc"
+    assert journal.begin_attempt(batch, run, 3600) is not None
+    assert journal.begin_attempt(batch, run_name(), 60) is not None
+
+
+def test_an_attempt_without_an_outcome_leaves_the_batch_uncertain(journal, batch):
+    run = run_name()
+    first = journal.begin_attempt(batch, run, 60)
+    second = journal.begin_attempt(batch, run, 60)
+    assert first.uncertain_before is None
+    assert second.uncertain_before == first.started_at
+
+
+def test_a_settled_batch_is_not_tried_again(journal, batch):
+    run = run_name()
+    attempt = journal.begin_attempt(batch, run, 60)
+    journal.end_attempt(attempt, run, "accepted", code=100, sms_id="s")
+    assert journal.begin_attempt(batch, run, 60) is None
+    assert journal.state(batch, run) == ("accepted", False)
+
+
+def test_a_run_that_slept_through_its_claim_does_not_unsettle_what_another_has_settled(journal, batch):
+    sleeper, other = another_machines_run(), run_name()
+    slept = journal.begin_attempt(batch, sleeper, 0.0)
+    attempt = journal.begin_attempt(batch, other, 60)
+    journal.end_attempt(attempt, other, "accepted", code=100, sms_id="s")
+    journal.end_attempt(slept, sleeper, "unknown", reason="woke up")
+    assert journal.state(batch, other) == ("accepted", False)
+
+
+# What there is
+
+
+def test_campaigns_are_listed_with_their_counts(journal, customers, message, client):
+    assert journal.campaigns().empty
+    sent(customers, message, client, campaign="Tết", journal=journal)
+    sent(customers, ef.Message("Xin chao", "Nobody"), client, campaign="wrong", journal=journal)
+    table = journal.campaigns()
+    assert table["campaign"].tolist() == ["wrong", "Tết"]
+    assert table[["accepted", "refused", "unknown", "unfinished"]].values.tolist() == [[0, 0, 0, 50], [50, 0, 0, 0]]
+    assert set(table["gateway"]) == {"sandbox"}
+    assert str(table["created_at"].dtype) == "datetime64[us, UTC+07:00]"
+
+
+def test_its_repr_shows_where_it_is_and_no_password(path):
+    assert str(path) in repr(ef.Journal(path))

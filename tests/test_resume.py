@@ -1,0 +1,482 @@
+"""A campaign as a scope: run again, changed, interrupted, uncertain, twice at once; nobody twice, nobody lost."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+import threading
+import time
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FIFTY
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+import esms_frames as ef
+from esms_frames import clock, delivery
+
+MORE = [f"09128884{n}" for n in range(10, 60)]
+
+
+def frame(phones):
+    return pd.DataFrame({"sdt": phones})
+
+
+def sent(data, message, client, **options):
+    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
+
+
+def resumed(campaign, client, **options):
+    return ef.resume(campaign, client, **{"progress": False, "rate": None} | options)
+
+
+def counts(results):
+    return results["status"].value_counts().loc[lambda n: n > 0].to_dict()
+
+
+def respelled(phones):
+    return [
+        form.format(phone[1:])
+        for phone, form in zip(phones, ["+84 {}", "84{}", "{}", "0{}", "{}.0"] * 99, strict=False)
+    ]
+
+
+class Die(BaseException):
+    """The process is killed here."""
+
+
+@contextmanager
+def dying(client, call, *, after):
+    """Let a process die at a request, before or after the gateway takes it: nothing is tidied up, and it is gone."""
+    real_send, real_begin = client.send, ef.Journal.begin_attempt
+    calls, dead = iter(range(10**6)), threading.Event()
+
+    def send(text, phones, **options):
+        dies = next(calls) == call
+        if dies and not after:
+            dead.set()
+            raise Die
+        answer = real_send(text, phones, **options)
+        if dies:
+            dead.set()
+            raise Die
+        return answer
+
+    def begin(*arguments):
+        if dead.is_set():
+            raise Die
+        return real_begin(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", send)
+        patch.setattr(ef.Journal, "begin_attempt", begin)
+        patch.setattr(ef.Journal, "release", lambda *_: None)
+        patch.setattr(delivery, "run_name", lambda: f"{platform.node()}:999999999:1.0:{os.urandom(3).hex()}")
+        yield
+
+
+@pytest.fixture
+def died(client):
+    """Run a send that dies at a request."""
+
+    def run(data, message, call, *, after, **options):
+        with dying(client, call, after=after), pytest.raises(Die):
+            sent(data, message, client, concurrency=1, **options)
+
+    return run
+
+
+# The campaign as scope
+
+
+def test_a_grown_shuffled_respelled_dataframe_texts_only_the_new(sandbox, client, message):
+    first = sent(frame(FIFTY), message, client, campaign="Tết")
+    grown = frame(respelled([*MORE, *reversed(FIFTY)])).sample(frac=1, random_state=1)
+    second = sent(grown, message, client, campaign="Tết")
+    assert counts(second) == {"accepted": 50, "already_sent": 50}
+    assert second.index.equals(grown.index)
+    assert set(second.loc[second["status"] == "accepted", "phone"]) == set(MORE)
+    known = second[second["status"] == "already_sent"]
+    assert set(known["sms_id"]) == set(first["sms_id"])
+    assert set(known["sent_at"]) == set(first["sent_at"])
+    assert sandbox.sent["phone"].is_unique
+    assert len(sandbox.sent) == 100
+
+
+def test_too_few_new_numbers_are_not_sent_and_said_so(sandbox, client, message):
+    sent(frame(FIFTY), message, client, campaign="Tết")
+    results = sent(frame([*FIFTY, *MORE[:7]]), message, client, campaign="Tết")
+    assert counts(results) == {"already_sent": 50, "not_sent": 7}
+    assert "Only 7" in results.loc[results["status"] == "not_sent", "reason"].iloc[0]
+    assert len(sandbox.sent) == 50
+
+
+def test_another_campaign_texts_again_and_the_same_text_without_a_name_does_not(sandbox, client, message):
+    sent(frame(FIFTY), message, client)
+    assert counts(sent(frame(FIFTY), message, client)) == {"already_sent": 50}
+    assert counts(sent(frame(FIFTY), message, client, campaign="again")) == {"accepted": 50}
+    assert len(sandbox.sent) == 100
+
+
+def test_a_rehearsal_counts_for_no_other_gateway_or_account(client, message):
+    sent(frame(FIFTY), message, client, campaign="Tết")
+    with ef.Sandbox() as other:
+        assert counts(sent(frame(FIFTY), message, other.client(), campaign="Tết")) == {"accepted": 50}
+
+
+def test_a_sandbox_found_again_in_its_file_is_the_same_account(message, tmp_path):
+    for status in ("accepted", "already_sent"):
+        with ef.Sandbox(state=tmp_path / "sandbox.jsonl") as sandbox:
+            assert counts(sent(frame(FIFTY), message, sandbox.client(), campaign="Tết")) == {status: 50}
+
+
+def test_numbers_that_were_refused_may_be_sent_again_under_another_request_id(sandbox, client, message, monkeypatch):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", lambda *_a, **_k: (_ for _ in ()).throw(ef.Refused(99)))
+        refused = sent(frame(FIFTY), message, client, campaign="Tết")
+    again = sent(frame(FIFTY), message, client, campaign="Tết")
+    assert (counts(refused), counts(again)) == ({"refused": 50}, {"accepted": 50})
+    assert refused["request_id"].iloc[0] != again["request_id"].iloc[0]
+    assert counts(ef.results("Tết")) == {"accepted": 50}
+
+
+def test_what_the_account_lacked_is_sent_once_it_is_there(message):
+    with ef.Sandbox(balance=0) as sandbox:
+        poor = sent(frame(FIFTY), message, sandbox.client(), campaign="Tết")
+        assert counts(poor) == {"refused": 50}
+        assert poor["code"].tolist() == [103] * 50
+        sandbox._gateway.balance = 10**9
+        assert counts(resumed("Tết", sandbox.client())) == {"accepted": 50}
+
+
+# Interrupted
+
+
+def test_unfinished_batches_are_finished_first_unchanged_under_their_own_request_ids(sandbox, client, message, died):
+    phones = [f"09{n:08d}" for n in range(300)]
+    audience = ef.prepare(frame(phones), max_batch=100)
+    died(audience, message, 1, after=True, campaign="Tết")
+    planned = {batch.request_id: batch.numbers.tolist() for batch in batches("Tết")}
+    assert len(planned) == 3
+    results = sent(frame(respelled([*phones[::-1], *FIFTY])), message, client, campaign="Tết")
+    assert counts(results) == {"accepted": 250, "already_sent": 100}
+    by_id = sandbox.sent.groupby("request_id")["phone"].apply(lambda phones: [int(phone) for phone in phones])
+    for request_id, numbers in planned.items():
+        assert by_id[request_id] == numbers
+    assert sandbox.sent["phone"].is_unique
+
+
+def batches(campaign):
+    book = ef.Journal()
+    return book.batches(book.scopes(campaign)[0])
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("call", [0, 1, 2])
+def test_killed_at_any_batch_before_or_after_it_was_taken_resume_finishes(sandbox, client, message, died, call, after):
+    audience = ef.prepare(frame([f"09{n:08d}" for n in range(300)]), max_batch=100)
+    died(audience, message, call, after=after, campaign="Tết")
+    interrupted = ef.results("Tết", audience)
+    assert len(sandbox.sent) == 100 * (call + after)
+    assert counts(interrupted) == {
+        name: n for name, n in {"accepted": call * 100, "unknown": 100, "not_sent": 200 - call * 100}.items() if n
+    }
+    assert counts(resumed("Tết", client)) == {"accepted": 300}
+    assert sorted(sandbox.sent["phone"]) == audience.frame["phone"].tolist()
+    assert counts(ef.results("Tết", audience)) == {"accepted": 300}
+
+
+def test_an_exclude_list_that_has_grown_since_is_respected(sandbox, client, message, died):
+    phones = [f"09{n:08d}" for n in range(300)]
+    died(ef.prepare(frame(phones), max_batch=100), message, 0, after=False, campaign="Tết")
+    # Batch 1 may have arrived, and holds an excluded number now; batches 2 and 3 never left.
+    stopped = [phones[0], phones[150]]
+    results = sent(ef.prepare(frame(phones), exclude=stopped), message, client, campaign="Tết")
+    assert counts(results) == {"accepted": 199, "unknown": 99, "excluded": 2}
+    assert not set(stopped) & set(sandbox.sent["phone"])
+
+
+def test_a_text_that_was_corrected_since_goes_to_those_who_were_not_sent_the_other(sandbox, client, message, died):
+    phones = [f"09{n:08d}" for n in range(300)]
+    died(ef.prepare(frame(phones), max_batch=100), message, 1, after=True, campaign="Tết")
+    corrected = ef.Message("Cam on quy khach rat nhieu!", "Baotrixemay")
+    assert counts(sent(frame(phones), corrected, client, campaign="Tết")) == {"accepted": 200, "already_sent": 100}
+    texts = sandbox.sent.groupby("content")["phone"].size().to_dict()
+    assert texts == {message.content: 200, corrected.content: 100}
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_ctrl_c_lets_what_is_under_way_settle_and_resume_goes_on(sandbox, client, message, monkeypatch):
+    phones = [f"09{n:08d}" for n in range(3000)]
+    audience = ef.prepare(frame(phones), max_batch=100)
+    real = delivery.wait
+    looks = iter(range(10**6))
+
+    def interrupted(*arguments, **options):
+        if next(looks) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sent(audience, message, client, campaign="Tết")
+    there = counts(ef.results("Tết"))
+    assert "unknown" not in there
+    assert there["accepted"] == len(sandbox.sent) < 3000
+    assert counts(resumed("Tết", client)) == {"accepted": 3000}
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_an_interrupted_schedule_that_is_past_is_not_sent_at_once(sandbox, client, at, died):
+    at("2030-01-31 08:00")
+    scheduled = ef.Message("Xin chao", "Baotrixemay", send_at="2030-01-31 09:00")
+    audience = ef.prepare(frame([f"09{n:08d}" for n in range(200)]), max_batch=100)
+    died(audience, scheduled, 0, after=True, campaign="Tết")
+    at("2030-01-31 12:00")
+    results = resumed("Tết", client)
+    assert counts(results) == {"accepted": 100, "not_sent": 100}  # the first is found in the gateway's records
+    assert "past" in results.loc[results["status"] == "not_sent", "reason"].iloc[0]
+    assert len(sandbox.sent) == 100
+
+
+# Uncertain
+
+
+def test_within_24_hours_an_uncertain_batch_is_settled_by_its_request_id(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=True, campaign="Tết")
+    at("2030-02-01 06:59")
+    results = resumed("Tết", client)
+    assert counts(results) == {"accepted": 50}
+    assert results["code"].tolist() == [124] * 50
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_after_24_hours_it_is_settled_by_asking_and_never_by_sending_blindly(sandbox, client, message, at, died, after):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=after, campaign="Tết")
+    at("2030-02-01 08:01")  # the gateway would take the same request id again now
+    results = resumed("Tết", client)
+    assert counts(results) == {"accepted": 50}
+    assert set(results["sms_id"]) == set(sandbox.sent["sms_id"])
+    assert len(sandbox.sent) == 50
+
+
+def test_what_the_gateway_cannot_be_asked_stays_unknown_and_named(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=True, campaign="Tết")
+    at("2030-02-02 08:00")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "sent_between", lambda *_: (_ for _ in ()).throw(ef.NoAnswer("no word")))
+        results = resumed("Tết", client)
+    assert counts(results) == {"unknown": 50}
+    assert "no word" in results["reason"].iloc[0]
+    assert len(sandbox.sent) == 50
+
+
+def test_that_the_gateway_shows_nothing_after_a_week_says_nothing(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=False, campaign="Tết")
+    at("2030-02-10 08:00")
+    results = resumed("Tết", client)
+    assert counts(results) == {"unknown": 50}
+    assert "too long ago" in results["reason"].iloc[0]
+    assert sandbox.sent.empty
+
+
+def test_a_batch_of_another_campaign_with_the_same_numbers_is_not_taken_for_it(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=False, campaign="Tết")
+    sent(frame(FIFTY), message, client, campaign="another")
+    at("2030-02-02 08:00")
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert sandbox.sent["campaign"].value_counts().to_dict() == {"another": 50, "Tết": 50}
+
+
+def test_a_schedule_still_to_come_does_not_show_and_stays_unknown(sandbox, client, at, died):
+    at("2030-01-31 08:00")
+    later = ef.Message("Xin chao", "Baotrixemay", send_at="2030-02-05 09:00")
+    died(frame(FIFTY), later, 0, after=True, campaign="Tết")
+    at("2030-02-02 08:00")
+    results = resumed("Tết", client)
+    assert counts(results) == {"unknown": 50}
+    assert "schedule" in results["reason"].iloc[0]
+    at("2030-02-05 12:00")
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert len(sandbox.sent) == 50
+
+
+# Two at once
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_threads_sending_the_same_campaign_share_it(sandbox, message, same):
+    phones = [f"09{n:08d}" for n in range(2000)]
+    frames = [frame(phones), frame(phones[::-1] if same else phones[500:])]
+    results = [None, None]
+    start = threading.Barrier(2)
+
+    def run(place):
+        start.wait()
+        audience = ef.prepare(frames[place], max_batch=100)
+        results[place] = sent(audience, message, sandbox.client(), campaign="Tết", concurrency=3)
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(sandbox.sent["phone"]) == phones
+    for one in results:
+        assert one["status"].isin(["accepted", "already_sent"]).all()
+    accepted = [set(one.loc[one["status"] == "accepted", "phone"]) for one in results]
+    assert not accepted[0] & accepted[1]
+    assert accepted[0] | accepted[1] == set(phones)
+
+
+def test_the_late_one_waits_for_what_the_other_has(message, monkeypatch):
+    with ef.Sandbox(latency=0.5) as sandbox:
+        early = threading.Thread(
+            target=sent, args=(frame(FIFTY), message, sandbox.client()), kwargs={"campaign": "Tết"}
+        )
+        early.start()
+        time.sleep(0.3)
+        start = time.monotonic()
+        late = sent(frame(FIFTY), message, sandbox.client(), campaign="Tết")
+        assert time.monotonic() - start > 0.1
+        early.join()
+        assert counts(late) == {"already_sent": 50}
+        assert "another run" in late["reason"].iloc[0]
+        assert len(sandbox.sent) == 50
+
+
+# Results of the past
+
+
+def test_results_are_rebuilt_as_they_were(client, message):
+    customers = frame([*FIFTY, "x", FIFTY[0]]).set_axis([f"k{n % 5}" for n in range(52)])
+    first = sent(customers, message, client, campaign="Tết")
+    pd.testing.assert_frame_equal(ef.results("Tết", customers), first)
+    alone = ef.results("Tết")
+    assert alone["phone"].tolist() == FIFTY
+    assert counts(alone) == {"accepted": 50}
+    with_others = ef.results("Tết", frame([*FIFTY, *MORE]))
+    assert counts(with_others) == {"accepted": 50, "not_sent": 50}
+    assert "not in the campaign" in with_others["reason"].iloc[-1]
+
+
+def test_a_campaign_that_is_not_there_is_said_so(client, message):
+    for call in (lambda: ef.results("Tết"), lambda: ef.resume("Tết", client)):
+        with pytest.raises(ef.InvalidInput, match="no campaign 'Tết'"):
+            call()
+    sent(frame(FIFTY), message, client, campaign="Tết")
+    with ef.Sandbox() as other, pytest.raises(ef.InvalidInput, match="no campaign"):
+        ef.resume("Tết", other.client())
+
+
+def test_of_rehearsals_the_latest_is_meant_and_the_live_one_goes_before_them(client, message, monkeypatch):
+    sent(frame(FIFTY), message, client, campaign="Tết")
+    with ef.Sandbox() as other:
+        sent(frame([*FIFTY, *MORE]), message, other.client(), campaign="Tết")
+        assert len(ef.results("Tết")) == 100
+        assert len(ef.results("Tết", client=client)) == 50
+        for host in ("rest.esms.vn", "other.example"):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ef.Client, "gateway", host)
+                sent(frame(FIFTY[:40]), message, other.client(), campaign="Tết")
+            if host == "rest.esms.vn":
+                assert len(ef.results("Tết")) == 40
+        with pytest.raises(ef.InvalidInput, match=r"other\.example"):
+            ef.results("Tết")
+
+
+# Everything at once
+
+
+POOL = [f"09{n:08d}" for n in range(240)]
+
+
+class Campaign(RuleBasedStateMachine):
+    """Send, crash and resume in any order, on any part of the customers, with faults, over days."""
+
+    def __init__(self):
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(delivery, "_WAIT_INITIAL", 0.0)
+        self.patch.setattr(delivery, "_WAIT_MAX", 0.0)
+        self.patch.setattr(delivery, "_WAIT_JITTER", 0.0)
+        self.now = clock.now()
+        self.patch.setattr(clock, "now", lambda: self.now)
+        self.sandbox = ef.Sandbox(faults={"cut_before": 0.15, "cut_after": 0.15, "busy": 0.1}, balance=10**12).start()
+        self.client = self.sandbox.client()
+        self.journal = ef.Journal(journal_file())
+        self.message = ef.Message("Xin chao", "Baotrixemay")
+        self.wanted = set()
+        self.started = False
+
+    def teardown(self):
+        self.sandbox.stop()
+        self.journal.close()
+        self.patch.undo()
+
+    def send(self, phones, floor):
+        audience = ef.prepare(frame(respelled(phones)), max_batch=60, min_batch=floor)
+        results = sent(audience, self.message, self.client, campaign="Tết", journal=self.journal, concurrency=2)
+        assert len(results) == len(phones)
+        assert results["status"].notna().all()
+        taken = set(self.sandbox.sent["phone"])
+        assert set(results.loc[results["status"].isin(["accepted", "already_sent"]), "phone"]) <= taken
+        certainly_not = results["status"].isin(["not_sent", "refused"])
+        assert not set(results.loc[certainly_not, "phone"]) & taken
+
+    @rule(seed=st.integers(0, 2**20), n=st.integers(30, 240))
+    def send_some(self, seed, n):
+        phones = [POOL[k] for k in np.random.default_rng(seed).permutation(240)[:n]]
+        self.send(phones, 30)
+        self.started = True
+
+    @rule(seed=st.integers(0, 2**20), n=st.integers(60, 240), call=st.integers(0, 4), after=st.booleans())
+    def crash_while_sending(self, seed, n, call, after):
+        phones = [POOL[k] for k in np.random.default_rng(seed).permutation(240)[:n]]
+        with dying(self.client, call, after=after), suppress(Die):
+            self.send(phones, 30)
+        self.started = True
+
+    @rule(hours=st.integers(1, 60))
+    def time_passes(self, hours):
+        self.now += timedelta(hours=hours)
+
+    @precondition(lambda self: self.started)
+    @rule()
+    def resume(self):
+        results = resumed("Tết", self.client, journal=self.journal)
+        assert set(results.loc[results["status"] == "accepted", "phone"]) <= set(self.sandbox.sent["phone"])
+
+    @invariant()
+    def nobody_was_texted_twice(self):
+        assert self.sandbox.sent["phone"].is_unique
+
+    @precondition(lambda self: self.started)
+    @invariant()
+    def the_journal_knows_everybody_who_was_texted(self):
+        known = ef.results("Tết", journal=self.journal)
+        maybe = known.loc[known["status"].isin(["accepted", "already_sent", "unknown"]), "phone"]
+        assert set(self.sandbox.sent["phone"]) <= set(maybe)
+
+
+def journal_file():
+    return tempfile.mkdtemp() + "/journal.sqlite"
+
+
+TestCampaign = Campaign.TestCase
+TestCampaign.settings = settings(
+    max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
