@@ -377,7 +377,9 @@ def _found(book: Journal, name: str, client: Client | None) -> Scope:
     live = [scope for scope in scopes if scope.gateway != SANDBOX]
     if not scopes:
         whose = "" if client is None else f" of account {client.account} at {client.gateway}"
-        raise InvalidInput(f"{book} has no campaign {name!r}{whose}: Journal.campaigns() lists those that it has.")
+        raise InvalidInput(
+            f"{book} has no campaign {name!r}{whose}: Journal().campaigns() and `esms-frames results` list those there are."
+        )
     if len(live) > 1:
         accounts = ", ".join(f"{scope.account} at {scope.gateway}" for scope in live)
         raise InvalidInput(f"Several accounts have a campaign {name!r} ({accounts}): say whose with client=….")

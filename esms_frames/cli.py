@@ -38,6 +38,9 @@ INTERRUPTED = 130
 class _Group(click.Group):
     """Show an error of the package as one sentence, with exit code 1, and a warning as one line."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)  # in the order in which they are used
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
@@ -51,7 +54,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="esms-frames")
 def main() -> None:
-    r"""Send SMS to the customers of a file through eSMS (esms.vn), and learn what became of every row.
+    """Send SMS to the customers of a file through eSMS (esms.vn), and learn what became of every row.
 
     \b
     Exit codes:
@@ -60,7 +63,7 @@ def main() -> None:
         2  wrong usage
         3  some recipients were refused, not sent or are unknown: see the results
       130  interrupted: `esms-frames resume` goes on
-    """
+    """  # noqa: D301 - click wants the control character
     for stream in (sys.stdout, sys.stderr):  # a console without Vietnamese letters shows "?" for them
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -88,7 +91,7 @@ _concurrency = click.option(
 )
 
 
-@main.command()
+@main.command(short_help="Try everything on made-up customers and a sandbox.")
 @_output
 @_overwrite
 def demo(output: str | None, overwrite: bool) -> None:
@@ -118,7 +121,7 @@ def demo(output: str | None, overwrite: bool) -> None:
     )
 
 
-@main.command()
+@main.command(short_help="Tell who can be texted, who not and why.")
 @_file
 @_phone
 @_sheet
@@ -139,7 +142,7 @@ def check(
         click.echo(f"\nThe {rows.sum():,} rejected rows are in {written}.")
 
 
-@main.command("send")
+@main.command("send", short_help="Send one text to everyone in a file, nobody twice.")
 @_file
 @click.option("--content", required=True, help="The text.")
 @click.option("--brandname", required=True, help="The registered sender name.")
@@ -225,7 +228,7 @@ def send_file(
     _exit_for(results)
 
 
-@main.command("resume")
+@main.command("resume", short_help="Finish what was left unfinished or uncertain.")
 @click.argument("campaign")
 @_concurrency
 @_journal
@@ -245,7 +248,7 @@ def resume_campaign(campaign: str, concurrency: int, journal: str | None, output
     _exit_for(results)
 
 
-@main.command("results")
+@main.command("results", short_help="List the campaigns, or rebuild the results of one.")
 @click.argument("campaign", required=False)
 @click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
 @_phone
@@ -278,7 +281,7 @@ def past_results(
     click.echo(f"\nAll {len(found):,} rows are in {_write(found, path)}.")
 
 
-@main.command("sandbox")
+@main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; any free port if left out.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other deliveries.")
 @click.option(

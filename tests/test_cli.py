@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -200,6 +201,31 @@ def test_an_interrupted_send_says_how_to_go_on(run, live, file, monkeypatch):
     done = run("send", file, *TEXT, "--campaign", "Tết 2027", "--yes")
     assert done.exit_code == 130
     assert "esms-frames resume 'Tết 2027'" in done.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_in_the_middle_leaves_nothing_uncertain_and_resume_finishes(run, tmp_path, monkeypatch):
+    pd.DataFrame({"sdt": [f"09{n:08d}" for n in range(60_000)]}).to_csv(tmp_path / "many.csv", index=False)
+    with ef.Sandbox(latency=0.2, balance=10**12) as sandbox:
+        monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
+        monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
+        monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
+        command = [sys.executable, "-c", "from esms_frames.cli import main; main()", "send", "many.csv", *TEXT]
+        with subprocess.Popen(
+            [*command, "--campaign", "Tết"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as sender:
+            while sandbox.sent.empty and sender.poll() is None:
+                time.sleep(0.05)
+            sender.send_signal(signal.SIGINT)
+            _, told = sender.communicate(timeout=60)
+        assert sender.returncode == 130, told
+        assert "esms-frames resume Tết" in told.decode().replace("'", "")
+        there = ef.results("Tết")["status"].value_counts()
+        assert 0 < there["accepted"] == len(sandbox.sent) < 60_000
+        assert there["unknown"] == 0
+        assert run("resume", "Tết").exit_code == 0
+        assert len(sandbox.sent) == 60_000
+        assert sandbox.sent["phone"].is_unique
 
 
 def test_yes_does_not_ask(run, live, file):
