@@ -20,6 +20,7 @@ from esms_frames.journal import UNFINISHED, run_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
 
     from esms_frames.client import Client
     from esms_frames.journal import Attempt, Batch, Journal, Scope
@@ -50,16 +51,16 @@ class _NotOursError(Exception):
     """The batch is settled by now, or another run has it."""
 
 
-def may_be_repeated(batch: Batch) -> bool:
+def may_be_repeated(batch: Batch, uncertain_since: datetime | None) -> bool:
     """Tell whether a batch may be tried under its request id without anybody being texted twice.
 
-    One that certainly never arrived always may. One that may have arrived may while the gateway still refuses
-    repetitions, and not after its schedule, for the gateway could send it at once then.
+    One that certainly never arrived always may. One that may have arrived, since a time, may while the gateway still
+    refuses repetitions, and not after its schedule, for the gateway could send it at once then.
     """
-    if batch.uncertain_since is None:
+    if uncertain_since is None:
         return True
     now, send_at = clock.now(), batch.message.send_at
-    return now - batch.uncertain_since < _SAME_ID_IS_SAFE and (send_at is None or now < send_at)
+    return now - uncertain_since < _SAME_ID_IS_SAFE and (send_at is None or now < send_at)
 
 
 class Delivery:
@@ -83,6 +84,7 @@ class Delivery:
         due = [batch for batch in batches if batch.status in UNFINISHED]
         counts: Counter[str] = Counter()
         total = sum(len(batch.numbers) for batch in due)
+        under_way: dict[Future[str | None], Batch] = {}
         try:
             with (
                 tqdm(total=total, desc="Sending", unit=" numbers", disable=not (progress and due)) as bar,
@@ -109,11 +111,12 @@ class Delivery:
                         bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
                     raise
         finally:
-            self._journal.release(self.run)
+            if all(future.done() for future in under_way):  # not so after Ctrl-C twice: then claims end with their time
+                self._journal.release(self.run)
 
     def _deliver(self, batch: Batch) -> str | None:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
-        if self._ended.is_set() or not may_be_repeated(batch):
+        if self._ended.is_set() or not may_be_repeated(batch, batch.uncertain_since):
             return batch.status
         try:
             for attempt in stamina.retry_context(
@@ -134,8 +137,8 @@ class Delivery:
         except Unreachable as error:
             self._end(f"the gateway could not be reached: {error}")
             return "planned"
-        except Refused:  # too busy, or still in process
-            return "unknown"
+        except Refused as refusal:  # still in process, or too busy
+            return "unknown" if refusal.code == _IN_PROCESS else "refused"
         except NoAnswer as error:
             self._no_answer(error)
             return "unknown"
@@ -152,6 +155,9 @@ class Delivery:
         attempt = self._journal.begin_attempt(batch, self.run, self._claim_seconds)
         if attempt is None:
             raise _NotOursError
+        if not may_be_repeated(batch, attempt.uncertain_before):  # it has become uncertain since this run began
+            self._journal.end_attempt(attempt, self.run, "unknown", reason="It may have been taken, too long ago.")
+            return "unknown"
         unsettled = "planned" if attempt.uncertain_before is None else "unknown"
         try:
             answer = self._client.send(

@@ -40,7 +40,8 @@ def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Bat
     leaves open stays unknown, with the reason.
     """
     for batch in batches:
-        if batch.status in {"unknown", "sending"} and not may_be_repeated(batch) and not journal.state(batch, run)[1]:
+        uncertain = batch.status in {"unknown", "sending"} and not may_be_repeated(batch, batch.uncertain_since)
+        if uncertain and not journal.state(batch, run)[1]:
             status, reason, sms_id = _found_out(client, scope, batch)
             journal.settle(batch, run, status, reason=reason, sms_id=sms_id)
 

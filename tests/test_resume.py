@@ -20,6 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import esms_frames as ef
 from esms_frames import clock, delivery
+from esms_frames.delivery import Delivery
+from esms_frames.journal import NewBatch
 
 MORE = [f"09128884{n}" for n in range(10, 60)]
 
@@ -312,6 +314,21 @@ def test_a_schedule_still_to_come_does_not_show_and_stays_unknown(sandbox, clien
     at("2030-02-05 12:00")
     assert counts(resumed("Tết", client)) == {"accepted": 50}
     assert len(sandbox.sent) == 50
+
+
+def test_a_batch_that_another_run_left_uncertain_long_ago_is_not_repeated_by_one_that_knew_it_as_planned(
+    sandbox, client, message, at
+):
+    at("2030-01-31 08:00")
+    book = ef.Journal()
+    scope = book.scope("Tết", client.gateway, client.account)
+    new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
+    planned = book.plan(scope, "elsewhere:1:1.0:a", lambda _: ([], [new]))
+    book.begin_attempt(planned[0], "elsewhere:1:1.0:b", 0.0)
+    at("2030-02-01 08:01")
+    Delivery(book, scope, client, concurrency=1, rate=None).drive(planned, progress=False)
+    assert sandbox.sent.empty
+    assert counts(ef.results("Tết")) == {"unknown": 50}
 
 
 # Two at once
