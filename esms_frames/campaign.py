@@ -131,10 +131,10 @@ def send(
         )
     book = _opened(journal)
     scope = book.scope(name, client.gateway, client.account)
-    delivery = Delivery(book, scope, client, **delivers)
-    settle(book, scope, client, book.batches(scope), delivery.run)
-    plan = _Planning(scope, message, audience, delivery.run)
-    delivery.drive(plan.batches(book), progress=progress)
+    with Delivery(book, scope, client, **delivers) as delivery:
+        settle(book, scope, client, book.batches(scope), delivery.run)
+        plan = _Planning(scope, message, audience, delivery.run)
+        delivery.drive(plan.batches(book), progress=progress)
     left_out = Outcome(Status.NOT_SENT, plan.why_too_few or "Another run withdrew its batch before it was sent.")
     return _account(audience.frame, book.batches(scope), delivery, left_out)
 
@@ -152,7 +152,8 @@ def resume(
 
     Batches that never arrived are sent, uncertain ones are tried again under their own request ids while the gateway
     refuses repetitions (24 hours), and later settled by asking it what it holds, never by sending blindly. What can't be
-    settled stays ``unknown``, with the reason.
+    settled stays ``unknown``, with the reason. To leave out numbers that were not excluded then, use `send` with
+    `exclude` under the same name.
 
     Parameters
     ----------
@@ -178,9 +179,9 @@ def resume(
     delivers = _checked_delivery(client, concurrency, rate)
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
-    delivery = Delivery(book, scope, client, **delivers)
-    settle(book, scope, client, book.batches(scope), delivery.run)
-    delivery.drive(book.batches(scope), progress=progress)
+    with Delivery(book, scope, client, **delivers) as delivery:
+        settle(book, scope, client, book.batches(scope), delivery.run)
+        delivery.drive(book.batches(scope), progress=progress)
     return _of_campaign(book, scope, None)
 
 
@@ -288,11 +289,10 @@ def _account(
     frame: pd.DataFrame, batches: Sequence[Batch], delivery: Delivery | None, otherwise: Outcome
 ) -> pd.DataFrame:
     """Say of each row what became of its number; `otherwise` of those that are ready and in no batch."""
-    run = None if delivery is None else delivery.run
     # A number may be in several batches, of which all but one were refused: the one, or the last, counts.
     ranked = sorted(batches, key=lambda batch: (batch.status in _LIVE, batch.number))
-    if run is not None:
-        ranked = [batch for batch in ranked if batch.status in _LIVE or batch.settled_by == run]
+    if delivery is not None:
+        ranked = [batch for batch in ranked if batch.status in _LIVE or batch.id in delivery.driven]
     outcomes = [_outcome(batch, delivery) for batch in ranked]
     numbers = _numbers(frame, "ready")
     owner = np.full(len(numbers), len(outcomes))

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ from esms_frames.errors import GatewayError, InvalidInput, NoAnswer, Unreachable
 from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType, check_not_past, checked_campaign
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
 LIVE_URL = "https://rest.esms.vn/MainService.svc/json/"
@@ -104,6 +105,8 @@ class Client:
                     f"{name} is empty or holds unusual characters: copy it again from your eSMS account."
                 )
         self._is_sandbox = False
+        self.clock_offset: timedelta | None = None
+        """By how much the gateway's clock was ahead of this machine's at the last answer; None where it did not say."""
         self.base_url = _checked_base_url(base_url)
         self.timeout = _checked_timeout(timeout)
         self._send_paths = _checked_paths(send_paths or {})
@@ -139,11 +142,16 @@ class Client:
     @property
     def gateway(self) -> str:
         """Which gateway it is: its host, or ``sandbox`` on this machine, wherever it listens."""
-        return SANDBOX if self.is_local else urlsplit(self.base_url).netloc.lower()
+        parts = urlsplit(self.base_url)
+        port = "" if parts.port in {None, 443} else f":{parts.port}"
+        return SANDBOX if self.is_local else f"{(parts.hostname or '').rstrip('.')}{port}"
 
     @property
     def account(self) -> str:
-        """Whose account it is: a short fingerprint of the ApiKey, from which the key can't be had."""
+        """Whose account it is: a short fingerprint of the ApiKey, from which the key can't be had.
+
+        After a change of the ApiKey it is another, and campaigns begin anew under it.
+        """
         return hashlib.sha256(b"esms_frames account " + self._api_key.reveal().encode()).hexdigest()[:12]
 
     @property
@@ -203,7 +211,7 @@ class Client:
         if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
             raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
         if campaign is not None:
-            checked_campaign(campaign)
+            campaign = checked_campaign(campaign)
 
         def body() -> bytes:
             return wire.send_body(self._keys, message, batch, request_id=request_id, campaign=campaign)
@@ -312,6 +320,7 @@ class Client:
                 allow_redirects=False,  # a redirect would carry keys and numbers elsewhere, or send a batch twice
                 stream=True,
             ) as response:
+                self.clock_offset = _offset(response.headers.get("Date"))
                 self._is_sandbox = response.headers.get("Server", "").startswith(SANDBOX_SERVER)
                 return response.status_code, _Body(_read(response, time.monotonic() + self.timeout[1]))
         except Exception as error:  # noqa: BLE001 - whatever went wrong once the request may have left is uncertain
@@ -363,6 +372,14 @@ def _read(response: requests.Response, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError("the answer does not end in time")
     return b"".join(parts)
+
+
+def _offset(date: str | None) -> timedelta | None:
+    """Compare the Date of an answer (RFC 9110) with this machine's clock."""
+    try:
+        return parsedate_to_datetime(date or "").astimezone(clock.VIETNAM) - clock.now()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _never_connected(error: Exception) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import stamina
 from pyrate_limiter import Limiter, Rate
@@ -33,14 +33,19 @@ ATTEMPTS = 5
 _WAIT_INITIAL, _WAIT_MAX, _WAIT_JITTER = 0.5, 8.0, 0.5  # seconds between attempts, doubling
 
 _SAME_ID_IS_SAFE = timedelta(hours=23)  # the gateway refuses a repeated request id for 24 hours
+_CLOCK_SLACK = timedelta(minutes=5)  # by which clocks are set without anybody noticing
 
 _HOPELESS = 3
 """How many batches in a row may stay without an answer before the run ends."""
 
 _CLAIM_MARGIN = 30.0  # seconds beyond the client's time-outs and the waits that a claim is good for
+_TURN = 0.01  # seconds between tries to be let through by the rate
 _POLL = 0.2  # seconds between looks at batches that another run has
 
 _BUSY, _IN_PROCESS, _ALREADY_THERE = 160, 199, 124
+
+
+_TOO_LONG = "Too much time has passed for it to be sent without asking the gateway first: resume the campaign."
 
 
 class _EndedError(Exception):
@@ -51,16 +56,24 @@ class _NotOursError(Exception):
     """The batch is settled by now, or another run has it."""
 
 
-def may_be_repeated(batch: Batch, uncertain_since: datetime | None) -> bool:
-    """Tell whether a batch may be tried under its request id without anybody being texted twice.
+def may_be_sent(batch: Batch, uncertain_since: datetime | None) -> bool:
+    """Tell whether a batch may be sent under its request id without anybody being texted twice, as far as we know.
 
-    One that certainly never arrived always may. One that may have arrived, since a time, may while the gateway still
-    refuses repetitions, and not after its schedule, for the gateway could send it at once then.
+    One that may have arrived, since a time, may be while the gateway still refuses repetitions, and not after its
+    schedule, for the gateway could send it at once then. One that was planned longer ago than that may not either: if
+    this journal is an older copy, the one that was lost may have sent it. A time that is still to come means that a clock
+    was set, and then nothing is known.
     """
-    if uncertain_since is None:
-        return True
     now, send_at = clock.now(), batch.message.send_at
-    return now - uncertain_since < _SAME_ID_IS_SAFE and (send_at is None or now < send_at)
+    if uncertain_since is None:
+        return now - batch.created_at < _SAME_ID_IS_SAFE
+    fresh = -_CLOCK_SLACK < now - uncertain_since < _SAME_ID_IS_SAFE
+    return fresh and (send_at is None or now < send_at)
+
+
+def clock_agrees(client: Client) -> bool:
+    """Tell whether the gateway's clock, as its last answer gave it, does not contradict this machine's."""
+    return client.clock_offset is None or abs(client.clock_offset) < 2 * _CLOCK_SLACK
 
 
 class Delivery:
@@ -69,6 +82,8 @@ class Delivery:
     def __init__(self, journal: Journal, scope: Scope, client: Client, *, concurrency: int, rate: float | None) -> None:
         self.run = run_name()
         self.why_ended = ""
+        self.driven: set[int] = set()
+        """The batches that this run has worked on, or waited for."""
         self._journal = journal
         self._scope = scope
         self._client = client
@@ -78,45 +93,52 @@ class Delivery:
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._unanswered_in_a_row = 0
+        self._under_way: dict[Future[str | None], Batch] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Give up the run's claims; after Ctrl-C twice requests are still under way, and claims end with their time."""
+        if all(future.done() for future in self._under_way):
+            self._journal.release(self.run)
 
     def drive(self, batches: Sequence[Batch], *, progress: bool) -> None:
         """Send the unfinished ones of the batches, and wait for those that another run has."""
         due = [batch for batch in batches if batch.status in UNFINISHED]
+        self.driven = {batch.id for batch in due}
         counts: Counter[str] = Counter()
         total = sum(len(batch.numbers) for batch in due)
-        under_way: dict[Future[str | None], Batch] = {}
-        try:
-            with (
-                tqdm(total=total, desc="Sending", unit=" numbers", disable=not (progress and due)) as bar,
-                ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
-            ):
-                try:
-                    while due:
-                        elsewhere = []
-                        under_way = {pool.submit(self._deliver, batch): batch for batch in due}
-                        for future in _as_completed(under_way):
-                            batch, status = under_way[future], future.result()
-                            if status is None and not self._ended.is_set():
-                                elsewhere.append(batch)
-                                continue
-                            counts[status or "elsewhere"] += len(batch.numbers)
-                            bar.set_postfix(counts, refresh=False)
-                            bar.update(len(batch.numbers))
-                        due = elsewhere
-                        if due:
-                            time.sleep(_POLL)
-                except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
-                    self._end("the run was interrupted")
-                    if progress:
-                        bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
-                    raise
-        finally:
-            if all(future.done() for future in under_way):  # not so after Ctrl-C twice: then claims end with their time
-                self._journal.release(self.run)
+        with (
+            tqdm(total=total, desc="Sending", unit=" numbers", disable=not (progress and due)) as bar,
+            ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
+        ):
+            try:
+                while due:
+                    elsewhere = []
+                    self._under_way = {pool.submit(self._deliver, batch): batch for batch in due}
+                    for future in _as_completed(self._under_way):
+                        batch, status = self._under_way[future], future.result()
+                        if status is None and not self._ended.is_set():
+                            elsewhere.append(batch)
+                            continue
+                        counts[status or "elsewhere"] += len(batch.numbers)
+                        bar.set_postfix(counts, refresh=False)
+                        bar.update(len(batch.numbers))
+                    due = elsewhere
+                    if due:
+                        time.sleep(_POLL)
+            except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
+                self._end("the run was interrupted")
+                if progress:
+                    bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
+                raise
 
     def _deliver(self, batch: Batch) -> str | None:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
-        if self._ended.is_set() or not may_be_repeated(batch, batch.uncertain_since):
+        if self._ended.is_set() or not may_be_sent(batch, batch.uncertain_since):
+            return batch.status
+        if batch.uncertain_since is not None and not clock_agrees(self._client):
             return batch.status
         try:
             for attempt in stamina.retry_context(
@@ -148,17 +170,18 @@ class Delivery:
 
     def _try(self, batch: Batch) -> str:
         """Make one attempt, on disk before and after; the status it gave, or the error that calls for another."""
-        if self._limiter is not None and not self._ended.is_set():
-            self._limiter.try_acquire("esms")
+        while self._limiter is not None and not self._limiter.try_acquire("esms", blocking=False):
+            if self._ended.wait(_TURN):
+                break
         if self._ended.is_set():
             raise _EndedError
         attempt = self._journal.begin_attempt(batch, self.run, self._claim_seconds)
         if attempt is None:
             raise _NotOursError
-        if not may_be_repeated(batch, attempt.uncertain_before):  # it has become uncertain since this run began
-            self._journal.end_attempt(attempt, self.run, "unknown", reason="It may have been taken, too long ago.")
-            return "unknown"
         unsettled = "planned" if attempt.uncertain_before is None else "unknown"
+        if not may_be_sent(batch, attempt.uncertain_before):  # much time has passed, in this run or in another's
+            self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=_TOO_LONG)
+            return unsettled
         try:
             answer = self._client.send(
                 batch.message,
@@ -170,21 +193,24 @@ class Delivery:
         except Refused as refusal:
             return self._refused(batch, attempt, refusal)
         except NoAnswer as error:
-            self._journal.end_attempt(attempt, self.run, "unknown", reason=str(error))
+            self._journal.end_attempt(attempt, self.run, "unknown", outcome="unanswered", reason=str(error))
             raise
         except Unreachable as error:
-            self._journal.end_attempt(attempt, self.run, unsettled, reason=str(error))
+            self._journal.end_attempt(attempt, self.run, unsettled, outcome="unreachable", reason=str(error))
             raise
         except InvalidInput as error:  # a schedule can become past while the batches go out
-            self._journal.end_attempt(attempt, self.run, unsettled, reason=str(error))
+            self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=str(error))
             self._end(str(error))
             return unsettled
-        self._journal.end_attempt(attempt, self.run, "accepted", code=answer.code, sms_id=answer.sms_id)
+        self._journal.end_attempt(
+            attempt, self.run, "accepted", outcome="accepted", code=answer.code, sms_id=answer.sms_id
+        )
         return "accepted"
 
     def _refused(self, batch: Batch, attempt: Attempt, refusal: Refused) -> str:
         status, reason, again = _meaning(attempt, refusal)
-        self._journal.end_attempt(attempt, self.run, status, reason=reason, code=refusal.code)
+        outcome = {_IN_PROCESS: "unanswered", _ALREADY_THERE: "already there"}.get(refusal.code, "refused")
+        self._journal.end_attempt(attempt, self.run, status, outcome=outcome, reason=reason, code=refusal.code)
         if refusal.kind.stops_campaign:
             self._end(f"batch {batch.number} was refused for a reason that holds for all: {refusal}")
         if again:
@@ -223,13 +249,14 @@ def _as_completed(under_way: Collection[Future[str | None]]) -> Iterator[Future[
 def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]:
     """Say what a refusal makes of a batch: its status, the reason, and whether to try once more.
 
-    What an earlier attempt left uncertain, only 124 settles: any other refusal speaks of this attempt alone.
+    What an earlier attempt left unanswered, only 124 settles: any other refusal speaks of this attempt alone. And 124
+    settles nothing where an earlier attempt was refused and none unanswered, for the gateway may keep the ids of what it
+    refuses.
     """
-    uncertain = attempt.uncertain_before is not None
     if refusal.code == _ALREADY_THERE:
-        if uncertain:
+        if attempt.unanswered_before:
             return "accepted", None, False
-        if attempt.refused_before:
+        if attempt.refused_before or attempt.uncertain_before is not None:
             return "unknown", f"It was refused before, and now the gateway says that it has it: {refusal}", False
         return (
             "already_sent",
@@ -239,7 +266,7 @@ def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]
     if refusal.code == _IN_PROCESS:
         return "unknown", str(refusal), True
     again = refusal.code == _BUSY
-    if uncertain:
+    if attempt.uncertain_before is not None:
         return "unknown", f"An earlier attempt got no answer, and then: {refusal}", again
     certainly_not_taken_yet = again or refusal.kind.stops_campaign
     return ("planned" if certainly_not_taken_yet else "refused"), str(refusal), again

@@ -24,9 +24,9 @@ import os
 import platform
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,13 @@ from esms_frames.errors import JournalError
 from esms_frames.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 _BUSY_SECONDS = 30
 _CLOCK_SET = 30.0  # seconds
+_IDLE = timedelta(hours=1)
 _WAL, _WANTED_MODE = "PRAGMA journal_mode = WAL", "wal"
 
 _metadata = sa.MetaData()
@@ -125,6 +126,7 @@ class Batch:
     sent_at: datetime | None
     uncertain_since: datetime | None
     settled_by: str | None
+    created_at: datetime
     is_abandoned: bool
     """Whether it never arrived and the run that planned it has ended, so that its numbers may go into another batch."""
     message: Message
@@ -157,8 +159,10 @@ class Attempt:
     number: int
     uncertain_before: datetime | None
     """When the first earlier attempt was made that may have arrived."""
+    unanswered_before: bool
+    """Whether an earlier attempt may have been taken: it was cut short, got no answer, or was in process."""
     refused_before: bool
-    """Whether the last attempt was certainly refused, with a code."""
+    """Whether an earlier attempt was certainly refused, with a code."""
     started_at: datetime
 
 
@@ -204,7 +208,9 @@ class Journal:
             self._url = sa.make_url(given)
         else:
             file = (
-                Path(given) if given else platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
+                Path(given).expanduser()
+                if given
+                else platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
             )
             self._url = sa.URL.create("sqlite", database=str(file.absolute()))
             _make_private(file)
@@ -322,7 +328,6 @@ class Journal:
                     _batches.c.held_until,
                     _batches.c.attempts,
                     _batches.c.uncertain_since,
-                    _batches.c.code,
                 )
                 .where(_batches.c.id == batch.id)
                 .with_for_update()
@@ -330,6 +335,9 @@ class Journal:
             if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
                 return None
             now = clock.now()
+            earlier = connection.execute(
+                sa.select(_attempts.c.outcome, _attempts.c.code).where(_attempts.c.batch_id == batch.id)
+            ).all()
             connection.execute(
                 sa.update(_batches)
                 .where(_batches.c.id == batch.id)
@@ -346,8 +354,15 @@ class Journal:
                 sa.insert(_attempts).values(batch_id=batch.id, number=held.attempts + 1, run=run, started_at=_text(now))
             )
             (attempt_id,) = written.inserted_primary_key or (0,)
-            before, refused = _moment(held.uncertain_since), held.code is not None
-            return Attempt(attempt_id, batch.id, held.attempts + 1, before, refused, now)
+            return Attempt(
+                id=attempt_id,
+                batch_id=batch.id,
+                number=held.attempts + 1,
+                uncertain_before=_moment(held.uncertain_since),
+                unanswered_before=any(row.outcome in {None, "unanswered"} for row in earlier),
+                refused_before=any(row.outcome == "refused" for row in earlier),
+                started_at=now,
+            )
 
     def end_attempt(
         self,
@@ -355,11 +370,16 @@ class Journal:
         run: str,
         status: str,
         *,
+        outcome: str,
         reason: str | None = None,
         code: int | None = None,
         sms_id: str | None = None,
     ) -> None:
-        """Write down what became of an attempt, and so of its batch. An unfinished batch stays with the run."""
+        """Write down what became of an attempt (`outcome`) and what that makes of its batch (`status`).
+
+        Outcomes are ``accepted``, ``refused``, ``unanswered``, ``already there``, ``unreachable`` and ``not tried``. An
+        unfinished batch stays with the run.
+        """
         settled = status not in UNFINISHED
         uncertain_since = attempt.started_at if attempt.uncertain_before is None else attempt.uncertain_before
         values: dict[str, Any] = {
@@ -375,30 +395,58 @@ class Journal:
             connection.execute(
                 sa.update(_attempts)
                 .where(_attempts.c.id == attempt.id)
-                .values(ended_at=_text(clock.now()), outcome=status, code=code)
+                .values(ended_at=_text(clock.now()), outcome=outcome, code=code)
             )
-            # A run that slept through its claim writes its certain outcome all the same, but no weaker one.
-            mine = [] if settled else [_batches.c.holder == run]
+            # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a
+            # run that slept through its claim does not speak for the one that has it now.
+            last = [_batches.c.attempts == attempt.number, _batches.c.status.in_(UNFINISHED)]
+            condition = [_batches.c.status != "accepted"] if status == "accepted" else last
             connection.execute(
-                sa.update(_batches)
-                .where(_batches.c.id == attempt.batch_id, _batches.c.status.in_(UNFINISHED), *mine)
-                .values(**values)
+                sa.update(_batches).where(_batches.c.id == attempt.batch_id, *condition).values(**values)
             )
 
-    def settle(self, batch: Batch, run: str, status: str, *, reason: str | None, sms_id: str | None = None) -> None:
-        """Write down what was found out about an uncertain batch without trying it again."""
+    def claim(self, batch: Batch, run: str, seconds: float) -> bool:
+        """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
+        row = sa.select(_batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id, *_unchanged(batch))
+        with self._explained(), self._engine.begin() as connection:
+            held = connection.execute(row.with_for_update()).one_or_none()
+            if held is None or not _claimable(held.holder, held.held_until, run):
+                return False
+            mine = {"holder": run, "held_until": time.time() + seconds}
+            connection.execute(sa.update(_batches).where(_batches.c.id == batch.id).values(**mine))
+            return True
+
+    def settle(
+        self, batch: Batch, run: str, status: str | None, *, reason: str | None, sms_id: str | None = None
+    ) -> None:
+        """Write down what was found out about a batch without trying it again; the run must have claimed it.
+
+        A batch that turns out to be ``planned`` is as if it were planned now. With status None it stays what it was.
+        """
+        values: dict[str, Any] = {"status": status, "reason": reason, "sms_id": sms_id}
+        values |= {"holder": None, "held_until": None}
+        if status == "planned":
+            values |= {"uncertain_since": None, "code": None, "created_at": _text(clock.now())}
+        elif status == "accepted":
+            values |= {"uncertain_since": None, "settled_by": run}
+        elif status is None:
+            values |= {"status": batch.status}
         with self._explained(), self._engine.begin() as connection:
             connection.execute(
                 sa.update(_batches)
-                .where(_batches.c.id == batch.id, _batches.c.status.in_(UNFINISHED))
-                .values(
-                    status=status,
-                    reason=reason,
-                    sms_id=sms_id,
-                    uncertain_since=_text(batch.uncertain_since) if status == "unknown" else None,
-                    settled_by=None if status in UNFINISHED else run,
-                )
+                .where(_batches.c.id == batch.id, _batches.c.holder == run, *_unchanged(batch))
+                .values(**values)
             )
+
+    def sms_ids(self, scope: Scope) -> set[str]:
+        """Give the gateway's ids of all sends of an account, in whatever campaign."""
+        query = (
+            sa.select(_batches.c.sms_id)
+            .join(_campaigns)
+            .where(_campaigns.c.gateway == scope.gateway, _campaigns.c.account == scope.account)
+        )
+        with self._explained(), self._engine.begin() as connection:
+            return {sms_id for sms_id in connection.execute(query).scalars() if sms_id}
 
     def state(self, batch: Batch, run: str) -> tuple[str, bool]:
         """Give the present status of a batch, and whether another run that is alive works on it."""
@@ -445,7 +493,19 @@ class Journal:
             .where(_batches.c.campaign_id == scope.id, _batches.c.status != "withdrawn")
             .order_by(_batches.c.number)
         )
-        return [_batch(row) for row in connection.execute(query)]
+        tried = (
+            sa.select(_attempts.c.run, sa.func.max(_attempts.c.started_at))
+            .join(_batches)
+            .where(_batches.c.campaign_id == scope.id)
+            .group_by(_attempts.c.run)
+        )
+        last_seen = {run: str(moment) for run, moment in connection.execute(tried)}
+        idle = _text(clock.now() - _IDLE) or ""
+        return [_batch(row, last_seen, idle) for row in connection.execute(query)]
+
+
+def _unchanged(batch: Batch) -> tuple[sa.ColumnElement[bool], ...]:
+    return _batches.c.status == batch.status, _batches.c.attempts == batch.attempts
 
 
 def run_name() -> str:
@@ -483,11 +543,12 @@ def _engine(url: sa.URL) -> sa.Engine:
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say so, below
         cursor = connection.cursor()
-        if cursor.execute(_WAL).fetchone()[0].lower() != _WANTED_MODE:
+        if _mode(cursor).lower() != _WANTED_MODE:
             raise JournalError(
                 f"The journal {url.database} can't be kept durably on its drive: name a file on a local disk."
             )
         cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA fullfsync = ON")  # what durable takes on macOS
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
@@ -496,6 +557,18 @@ def _engine(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # the one writer; a reader that writes later could fail to
 
     return engine
+
+
+def _mode(cursor: sqlite3.Cursor) -> str:
+    """Set the journal mode, for which SQLite does not wait by itself while another process does the same."""
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return str(cursor.execute(_WAL).fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def _check_locks(engine: sa.Engine) -> None:
@@ -523,7 +596,10 @@ def _make_private(file: Path) -> None:
     """Make the file, readable by its owner only; SQLite's files beside it take after it."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        # An existing one is not opened here: closing it again would take away the locks that SQLite has on it in this
+        # process ("How To Corrupt An SQLite Database File", 2.2).
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         file.chmod(0o600)
     except OSError as error:
         raise JournalError(
@@ -583,7 +659,10 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
     }
 
 
-def _batch(row: Any) -> Batch:
+def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
+    # A planner of which nothing was seen for so long is gone, though its machine may have another name by now.
+    planner_gone = _is_over(row.planned_by) or max(last_seen.get(row.planned_by, ""), row.created_at) < idle
+    unheld = row.held_until is None or row.held_until < time.time() or _is_over(row.holder)
     return Batch(
         id=row.id,
         number=row.number,
@@ -596,7 +675,8 @@ def _batch(row: Any) -> Batch:
         sent_at=_moment(row.sent_at),
         uncertain_since=_moment(row.uncertain_since),
         settled_by=row.settled_by,
-        is_abandoned=row.status == "planned" and all(_is_over(run) for run in (row.planned_by, row.holder)),
+        created_at=datetime.fromisoformat(row.created_at),
+        is_abandoned=row.status == "planned" and planner_gone and unheld,
         message=Message.restored(row.content, row.brandname, row.sms_type, _moment(row.send_at), row.callback_url),
         floor=row.floor,
         numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),

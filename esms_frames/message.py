@@ -182,9 +182,13 @@ def strip_accents(text: str) -> str:
 
 
 def checked_campaign(name: object) -> str:
-    """Check a campaign's name, which the gateway keeps with the messages (CAMPAIGNID)."""
+    """Check a campaign's name, which the gateway keeps with the messages (CAMPAIGNID), and give its one spelling.
+
+    The same name in another form of Unicode or with blanks around it is the same campaign.
+    """
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput(f"campaign is {name!r}: give it a name of 1 to {_LONGEST_CAMPAIGN} characters, or none.")
+    name = unicodedata.normalize("NFC", name.strip())
     if len(name) > _LONGEST_CAMPAIGN:
         raise InvalidInput(
             f"campaign has {len(name)} characters and the gateway takes {_LONGEST_CAMPAIGN}: shorten it."

@@ -1,78 +1,136 @@
-"""Settle what is uncertain by asking the gateway what it holds, where trying again could text somebody twice."""
+"""Settle what is uncertain by asking the gateway what it holds, where sending could text somebody twice."""
 
 from __future__ import annotations
 
+import unicodedata
+from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from esms_frames import clock
-from esms_frames.delivery import may_be_repeated
+import numpy as np
+import pandas as pd
+
+from esms_frames import clock, phones
+from esms_frames.delivery import clock_agrees, may_be_sent
 from esms_frames.errors import GatewayError
+from esms_frames.journal import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from esms_frames.client import Client
     from esms_frames.journal import Batch, Journal, Scope
+    from esms_frames.message import SmsType
+    from esms_frames.wire import SentMessage
 
-_MARGIN = timedelta(hours=1)  # around the times at which the gateway may have taken a batch
+_MARGIN = timedelta(days=1)  # before the first attempt: this machine's clock may have been wrong by hours then
 _REMEMBERED = timedelta(days=7)  # beyond that, that the gateway shows nothing says nothing
+_AGREES = timedelta(minutes=10)
+_CLAIM_SECONDS = 600.0
+_AT_ONCE = 50_000  # messages looked through at once
 
 
 def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Batch], run: str) -> None:
-    """Ask the gateway about the uncertain batches that may not be repeated, and write down what that settles.
+    """Ask the gateway about the unfinished batches that may not just be sent, and write down what that settles.
 
     Parameters
     ----------
     journal, scope, client
         Where the batches are from, and whom to ask.
     batches : sequence of Batch
-        Those of the campaign; only uncertain ones that no living run works on are asked about.
+        Those of the campaign; those that another run works on are left to it.
     run : str
         The name of this run.
 
     Notes
     -----
     A batch of which the gateway holds a number, under the campaign's name, was accepted as a whole: that is what
-    code 100 means. A batch of which it holds none was not taken, if all messages of the period have come, the period is
-    not longer ago than the gateway is known to remember, and no schedule keeps the batch from showing yet. What that
+    code 100 means. A batch of which it holds none was not taken, if all messages from a day before it was first tried
+    until now have come, none of them looks like this batch under another name, that is not longer ago than the gateway is
+    known to remember, its clock and this machine's agree, and no schedule keeps the batch from showing yet. What that
     leaves open stays unknown, with the reason.
     """
-    for batch in batches:
-        uncertain = batch.status in {"unknown", "sending"} and not may_be_repeated(batch, batch.uncertain_since)
-        if uncertain and not journal.state(batch, run)[1]:
-            status, reason, sms_id = _found_out(client, scope, batch)
+    if any(batch.status in UNFINISHED and batch.uncertain_since for batch in batches):
+        with suppress(GatewayError):
+            client.balance()  # tells the gateway's time, by which it forgets request ids
+    doubtful = [
+        batch
+        for batch in batches
+        if batch.status in UNFINISHED
+        and not may_be_sent(batch, batch.uncertain_since)
+        and journal.claim(batch, run, _CLAIM_SECONDS)
+    ]
+    for sms_type in {batch.message.sms_type for batch in doubtful}:
+        of_type = [batch for batch in doubtful if batch.message.sms_type == sms_type]
+        try:
+            held = _held(client, of_type, sms_type)
+        except GatewayError as error:
+            for batch in of_type:
+                journal.settle(
+                    batch, run, None, reason=f"It may have been taken, and the gateway could not be asked: {error}"
+                )
+            continue
+        known = journal.sms_ids(scope)
+        for batch in of_type:
+            status, reason, sms_id = _verdict(batch, scope, client, held, known)
             journal.settle(batch, run, status, reason=reason, sms_id=sms_id)
 
 
-def _found_out(client: Client, scope: Scope, batch: Batch) -> tuple[str, str | None, str | None]:
-    begin, end = _period(batch)
-    try:
-        held = {
-            message.phone: message.sms_id
-            for message in client.sent_between(begin, end, batch.message.sms_type)
-            if message.campaign == scope.name
-        }
-    except GatewayError as error:
-        return "unknown", f"It may have been taken, and the gateway could not be asked: {error}", None
-    sms_id = next((held[phone] for phone in batch.phones if phone in held), None)
-    if sms_id is not None:
-        return "accepted", None, sms_id
-    now = clock.now()
-    if now - begin > _REMEMBERED:
+def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[int, list[SentMessage]]:
+    """Ask once for all messages that could be of the batches; those to their numbers, by number."""
+    numbers = np.unique(np.concatenate([batch.numbers for batch in batches]))
+    begin = min(_first(batch) for batch in batches)
+    if _clock_was_set(begin):
+        begin = clock.now() - _REMEMBERED
+    held: dict[int, list[SentMessage]] = {}
+    messages = client.sent_between(begin - _MARGIN, clock.now() + _MARGIN, sms_type)
+    while some := list(islice(messages, _AT_ONCE)):
+        read = phones.read(pd.Series([message.phone for message in some], dtype=object))
+        for place in np.flatnonzero(np.isin(read, numbers)):
+            held.setdefault(int(read[place]), []).append(some[place])
+    return held
+
+
+def _verdict(
+    batch: Batch, scope: Scope, client: Client, held: Mapping[int, Sequence[SentMessage]], known: set[str]
+) -> tuple[str | None, str | None, str | None]:
+    ours = [message for number in batch.numbers.tolist() for message in held.get(number, ())]
+    named = [message.sms_id for message in ours if _same(message.campaign, scope.name)]
+    if named:
+        return "accepted", None, named[0] or None
+    now, first = clock.now(), _first(batch)
+    if _clock_was_set(first):
+        return "unknown", "It may have been taken, and this machine's clock was set since: ask eSMS.", None
+    if batch.uncertain_since and now - first > _REMEMBERED:
         return "unknown", "It may have been taken, too long ago for the gateway's records to tell: ask eSMS.", None
-    if end > now:
+    if batch.uncertain_since and batch.message.send_at is not None and now < batch.message.send_at + _MARGIN:
         return (
             "unknown",
             "It may have been taken, and its schedule is too recent for the gateway's records to tell.",
             None,
         )
+    if client.clock_offset is None or not clock_agrees(client):
+        return None, "It may have been taken; this machine's clock is not the gateway's: set it right.", None
+    if any(message.sms_id not in known and _looks_alike(message, batch) for message in ours):
+        return "unknown", "The gateway holds messages to these numbers that may be this batch: ask eSMS.", None
     return "planned", "The gateway's records show that it was not taken.", None
 
 
-def _period(batch: Batch) -> tuple[datetime, datetime]:
-    """Give the time within which the messages of a batch went out, if they did."""
-    first = batch.uncertain_since or clock.now()
-    last = max(first, batch.sent_at or first, batch.message.send_at or first)
-    return min(first, batch.message.send_at or first) - _MARGIN, last + _MARGIN
+def _first(batch: Batch) -> datetime:
+    """Give the first moment at which the messages of a batch may have gone out."""
+    return min(batch.uncertain_since or batch.created_at, batch.message.send_at or batch.created_at)
+
+
+def _clock_was_set(first: datetime) -> bool:
+    """Tell whether this machine's clock was set back since a moment: then nobody knows when that was."""
+    return first > clock.now() + _AGREES
+
+
+def _looks_alike(message: SentMessage, batch: Batch) -> bool:
+    return not message.campaign.strip() or _same(message.content, batch.message.content)
+
+
+def _same(one: str, other: str) -> bool:
+    return unicodedata.normalize("NFC", one).split() == unicodedata.normalize("NFC", other).split()

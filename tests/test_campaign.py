@@ -302,6 +302,8 @@ def test_it_gives_up_after_some_attempts(client, message, judge):
         ([ef.Unreachable("refused"), ef.Refused(124)], "already_sent"),
         ([ef.Refused(124)], "already_sent"),
         ([ef.Refused(160), ef.Refused(124)], "unknown"),  # did it keep the id of what it refused?
+        ([ef.Refused(160), ef.Unreachable("refused"), ef.Refused(124)], "unknown"),
+        ([ef.Refused(160), ef.NoAnswer("cut"), ef.Refused(124)], "accepted"),
         ([ef.NoAnswer("cut"), ef.Refused(103)], "unknown"),  # the first attempt may have cost what is now missing
         ([ef.NoAnswer("cut"), ef.Refused(99)], "unknown"),
         ([ef.NoAnswer("cut"), ef.Unreachable("refused")], "unknown"),
@@ -315,6 +317,12 @@ def test_what_the_attempts_met_decides_and_nothing_uncertain_is_called_certain(
     judge.verdicts = {0: attempts}
     results = run(many(5_000), message, client)
     assert counts(results) == {status: 5_000}
+
+
+def test_what_stayed_open_does_not_become_certain_by_being_asked_once_more(client, message, judge):
+    judge.verdicts = {0: [ef.Refused(160), ef.Refused(124)]}
+    for _ in range(2):
+        assert counts(run(many(5_000), message, client)) == {"unknown": 5_000}
 
 
 def test_three_batches_in_a_row_without_an_answer_end_the_run(client, message, judge):

@@ -534,7 +534,29 @@ def test_pages_that_end_too_early_are_no_answer(script):
         list(connect(script).sent_between(datetime(2030, 1, 31), datetime(2030, 2, 1), "advertising"))
 
 
-# Which gateway it is
+# Which gateway it is, and what time it is there
+
+
+def test_the_gateways_clock_is_compared_with_this_machines(sandbox, client, script, at):
+    assert client.clock_offset is None
+    client.balance()
+    assert abs(client.clock_offset) < timedelta(seconds=5)
+    at("2030-01-31 08:00")
+    client.balance()
+    assert client.clock_offset == timedelta(0)
+    for date, offset in (("Thu, 31 Jan 2030 06:00:00 GMT", timedelta(hours=5)), ("yesterday", None), ("", None)):
+        script.says(b'{"Balance": 1, "CodeResponse": "100"}', headers=f"Date: {date}\r\n")
+        other = connect(script)
+        other.balance()
+        assert other.clock_offset == offset
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://rest.esms.vn/a/", "https://rest.esms.vn:443/a/", "https://REST.esms.vn./a/", "https://rest.esms.vn"],
+)
+def test_one_gateway_has_one_name(url):
+    assert ef.Client(KEY, SECRET, base_url=url).gateway == "rest.esms.vn"
 
 
 def test_an_account_is_a_fingerprint_and_no_key():

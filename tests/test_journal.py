@@ -56,6 +56,11 @@ def test_it_lies_in_the_users_data_folder_unless_told_otherwise(tmp_path, monkey
     monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path / "other" / "j.sqlite"))
     ef.Journal().close()
     assert (tmp_path / "other" / "j.sqlite").exists()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("ESMS_JOURNAL", "~/home.sqlite")
+    ef.Journal().close()
+    assert (tmp_path / "home.sqlite").exists()
     ef.Journal(f"sqlite:///{tmp_path / 'url.sqlite'}").close()
     assert (tmp_path / "url.sqlite").exists()
 
@@ -319,18 +324,89 @@ def test_an_attempt_without_an_outcome_leaves_the_batch_uncertain(journal, batch
 def test_a_settled_batch_is_not_tried_again(journal, batch):
     run = run_name()
     attempt = journal.begin_attempt(batch, run, 60)
-    journal.end_attempt(attempt, run, "accepted", code=100, sms_id="s")
+    journal.end_attempt(attempt, run, "accepted", outcome="accepted", code=100, sms_id="s")
     assert journal.begin_attempt(batch, run, 60) is None
     assert journal.state(batch, run) == ("accepted", False)
 
 
-def test_a_run_that_slept_through_its_claim_does_not_unsettle_what_another_has_settled(journal, batch):
+@pytest.mark.parametrize("weaker", ["unknown", "planned", "refused", "already_sent"])
+def test_what_was_accepted_stays_so_and_a_sleeper_does_not_speak_for_who_took_over(journal, batch, weaker):
     sleeper, other = another_machines_run(), run_name()
     slept = journal.begin_attempt(batch, sleeper, 0.0)
     attempt = journal.begin_attempt(batch, other, 60)
-    journal.end_attempt(attempt, other, "accepted", code=100, sms_id="s")
-    journal.end_attempt(slept, sleeper, "unknown", reason="woke up")
+    journal.end_attempt(slept, sleeper, weaker, outcome="any", reason="woke up early")
+    assert journal.state(batch, other) == ("sending", False)
+    journal.end_attempt(attempt, other, "accepted", outcome="accepted", code=100, sms_id="s")
+    journal.end_attempt(slept, sleeper, weaker, outcome="any", reason="woke up late")
     assert journal.state(batch, other) == ("accepted", False)
+
+
+def test_an_acceptance_goes_before_what_another_run_was_told(journal, batch):
+    sleeper, other = another_machines_run(), run_name()
+    slept = journal.begin_attempt(batch, sleeper, 0.0)
+    attempt = journal.begin_attempt(batch, other, 60)
+    journal.end_attempt(attempt, other, "refused", outcome="refused", code=99)
+    journal.end_attempt(slept, sleeper, "accepted", outcome="accepted", code=100, sms_id="s")
+    assert journal.state(batch, other) == ("accepted", False)
+
+
+def test_what_is_found_out_is_written_only_while_nothing_has_changed(journal, batch):
+    one, other = run_name(), run_name()
+    assert journal.claim(batch, one, 60)
+    assert not journal.claim(batch, other, 60)
+    journal.settle(batch, other, "accepted", reason=None)
+    assert journal.state(batch, one)[0] == "planned"
+    journal.settle(batch, one, "accepted", reason=None, sms_id="s")
+    assert journal.state(batch, one)[0] == "accepted"
+
+
+def test_a_batch_that_was_tried_since_it_was_read_is_not_claimed_by_who_read_it(journal, batch):
+    other = run_name()
+    attempt = journal.begin_attempt(batch, other, 60)
+    journal.end_attempt(attempt, other, "planned", outcome="unreachable")
+    journal.release(other)
+    assert not journal.claim(batch, run_name(), 60)
+
+
+def test_only_planned_batches_of_runs_that_are_over_are_withdrawn(journal, message, at):
+    at("2030-01-31 08:00")
+    scope = journal.scope("two", "sandbox", "someone")
+    new = [
+        NewBatch(f"r-{n}", message, 30, np.arange(901888410 + 50 * n, 901888460 + 50 * n, dtype=np.int32))
+        for n in range(2)
+    ]
+    living = run_name()
+    planned = journal.plan(scope, living, lambda _: ([], new))
+    assert not any(batch.is_abandoned for batch in planned)
+    tried = journal.begin_attempt(planned[0], living, 60)
+    kept = journal.plan(scope, run_name(), lambda there: (there, []))
+    assert [batch.number for batch in kept] == [1]  # what is being sent is not withdrawn, whoever asks
+    journal.end_attempt(tried, living, "planned", outcome="unreachable")
+    journal.release(living)
+    assert all(batch.is_abandoned for batch in journal.batches(scope))
+
+
+def test_a_planner_whose_machine_has_another_name_now_is_over_after_an_hour(journal, message, at):
+    at("2030-01-31 08:00")
+    scope = journal.scope("moved", "sandbox", "someone")
+    new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
+    journal.plan(scope, another_machines_run(), lambda _: ([], [new]))
+    at("2030-01-31 08:59")
+    assert not journal.batches(scope)[0].is_abandoned
+    at("2030-01-31 09:01")
+    assert journal.batches(scope)[0].is_abandoned
+
+
+def test_opening_it_twice_in_a_process_keeps_its_locks(path):
+    """Closing any other handle of a file takes away the locks that a process has on it, and SQLite's with them."""
+    first, second = ef.Journal(path), ef.Journal(path)
+    first.scope("one", "sandbox", "a")
+    code = f"import esms_frames as ef; j = ef.Journal({str(path)!r}); print(len(j.campaigns())); j.close()"
+    look = [sys.executable, "-c", code]
+    assert subprocess.run(look, capture_output=True, text=True, check=True).stdout.strip() == "1"
+    first.scope("two", "sandbox", "a")
+    second.scope("three", "sandbox", "a")
+    assert subprocess.run(look, capture_output=True, text=True, check=True).stdout.strip() == "3"
 
 
 # What there is

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -19,9 +21,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import esms_frames as ef
+from esms_frames import client as client_module
 from esms_frames import clock, delivery
 from esms_frames.delivery import Delivery
 from esms_frames.journal import NewBatch
+from esms_frames.wire import SentMessage
 
 MORE = [f"09128884{n}" for n in range(10, 60)]
 
@@ -109,6 +113,13 @@ def test_a_grown_shuffled_respelled_dataframe_texts_only_the_new(sandbox, client
     assert set(known["sent_at"]) == set(first["sent_at"])
     assert sandbox.sent["phone"].is_unique
     assert len(sandbox.sent) == 100
+
+
+def test_a_campaigns_name_is_the_same_in_every_spelling(sandbox, client, message):
+    for name in ("Tết", "Te\u0302\u0301t", " Tết ", "Tết\u3000"):
+        sent(frame(FIFTY), message, client, campaign=name)
+        assert ef.results(name)["status"].eq("accepted").all()
+    assert len(sandbox.sent) == 50
 
 
 def test_too_few_new_numbers_are_not_sent_and_said_so(sandbox, client, message):
@@ -331,6 +342,134 @@ def test_a_batch_that_another_run_left_uncertain_long_ago_is_not_repeated_by_one
     assert counts(ef.results("Tết")) == {"unknown": 50}
 
 
+def test_a_laptop_that_sleeps_in_the_middle_of_a_request_does_not_repeat_it_days_later(sandbox, client, message, at):
+    at("2030-01-31 08:00")
+    real = client.send
+
+    def sleeping(*arguments, **options):
+        real(*arguments, **options)
+        at("2030-02-03 00:00")
+        raise ef.NoAnswer("cut while the lid was closed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", sleeping)
+        assert counts(sent(frame(FIFTY), message, client, campaign="Tết")) == {"unknown": 50}
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize("hours", [-7, 7])
+def test_a_clock_that_was_wrong_by_hours_when_it_was_sent_lets_nobody_be_texted_twice(
+    sandbox, client, message, at, died, hours
+):
+    at("2030-01-31 12:00")
+    died(frame(FIFTY), message, 0, after=True, campaign="Tết")
+    shift_ledger(sandbox, timedelta(hours=hours))
+    at("2030-02-02 12:00")
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert len(sandbox.sent) == 50
+
+
+def shift_ledger(sandbox, by):
+    """Let the gateway have sent at another time than this machine thinks."""
+    sends = sandbox._gateway.sends
+    for sms_id, send in list(sends.items()):
+        sends[sms_id] = replace(send, send_at=send.send_at + by, accepted_at=send.accepted_at + by)
+
+
+def test_what_the_gateway_sent_hours_after_it_was_taken_is_found(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=True, campaign="Tết")
+    shift_ledger(sandbox, timedelta(hours=20))
+    at("2030-02-01 08:01")
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert len(sandbox.sent) == 50
+
+
+def test_a_clock_that_was_days_ahead_and_was_set_right_leaves_it_unknown(sandbox, client, message, at, died):
+    at("2030-02-03 08:00")
+    died(frame(FIFTY), message, 0, after=False, campaign="Tết")
+    at("2030-01-31 10:00")
+    results = resumed("Tết", client)
+    assert counts(results) == {"unknown": 50}
+    assert "clock was set" in results["reason"].iloc[0]
+    assert sandbox.sent.empty
+
+
+def test_a_clock_that_differs_from_the_gateways_repeats_nothing_uncertain(sandbox, client, message, at, died):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=True, campaign="Tết")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client_module, "_offset", lambda _: timedelta(hours=5))
+        assert counts(resumed("Tết", client)) == {"unknown": 50}
+        at("2030-02-01 12:00")
+        patch.setattr(client, "sent_between", lambda *_: iter(()))
+        results = resumed("Tết", client)
+        assert counts(results) == {"unknown": 50}
+        assert "clock" in results["reason"].iloc[0]
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"phone": "84901888410", "campaign": "Tết"}, "accepted"),
+        ({"phone": "+84901888410", "campaign": " Te\u0302\u0301t "}, "accepted"),
+        ({"phone": "84901888410", "campaign": ""}, "unknown"),
+        ({"phone": "0901888410", "campaign": "cut off name"}, "unknown"),
+        ({"phone": "0901888410", "campaign": "another", "content": "another text"}, "accepted"),
+        ({"phone": "0912888410", "campaign": "Tết"}, "accepted"),
+    ],
+)
+def test_what_the_gateway_holds_is_compared_with_care(sandbox, client, message, at, died, told, status):
+    at("2030-01-31 08:00")
+    died(frame(FIFTY), message, 0, after=False, campaign="Tết")
+    at("2030-02-01 08:01")
+    base = {"content": message.content, "sms_id": "s", "price": 0, "send_status": 5, "send_result": 1, "sent_at": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "sent_between", lambda *_: iter([SentMessage(**base | told)]))
+        results = resumed("Tết", client)
+    assert counts(results) == {status: 50}
+    is_ours = status == "accepted" and told["phone"].endswith("901888410") and told["campaign"].strip() != "another"
+    assert len(sandbox.sent) == (50 if status == "accepted" and not is_ours else 0)
+
+
+def test_a_journal_put_back_from_an_older_copy_sends_nothing_blindly(sandbox, client, message, at, tmp_path):
+    at("2030-01-31 08:00")
+    audience = ef.prepare(frame([f"09{n:08d}" for n in range(300)]), max_batch=100)
+    path = tmp_path / "journal.sqlite"
+    real = client.send
+
+    def copying(*arguments, **options):
+        if not (tmp_path / "copy").exists():
+            (tmp_path / "copy").mkdir()
+            for file in tmp_path.glob("journal.sqlite*"):
+                shutil.copy(file, tmp_path / "copy" / file.name)
+        return real(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", copying)
+        patch.setattr(delivery, "run_name", lambda: f"{platform.node()}:999999999:1.0:dead")
+        sent(audience, message, client, campaign="Tết", journal=path, concurrency=1)
+    assert len(sandbox.sent) == 300
+    at("2030-02-01 14:00")
+    assert counts(resumed("Tết", client, journal=tmp_path / "copy" / path.name)) == {"accepted": 300}
+    assert len(sandbox.sent) == 300
+
+
+def test_a_campaign_left_for_days_before_it_was_sent_is_sent_after_asking(sandbox, client, message, at):
+    at("2030-01-31 08:00")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", lambda *_a, **_k: (_ for _ in ()).throw(ef.Unreachable("no way")))
+        sent(frame(FIFTY), message, client, campaign="Tết")
+    at("2030-02-12 08:00")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "sent_between", lambda *_: (_ for _ in ()).throw(ef.NoAnswer("no word")))
+        assert counts(resumed("Tết", client)) == {"not_sent": 50}
+    assert counts(resumed("Tết", client)) == {"accepted": 50}
+    assert len(sandbox.sent) == 50
+
+
 # Two at once
 
 
@@ -356,7 +495,6 @@ def test_two_threads_sending_the_same_campaign_share_it(sandbox, message, same):
         assert one["status"].isin(["accepted", "already_sent"]).all()
     accepted = [set(one.loc[one["status"] == "accepted", "phone"]) for one in results]
     assert not accepted[0] & accepted[1]
-    assert accepted[0] | accepted[1] == set(phones)
 
 
 def test_the_late_one_waits_for_what_the_other_has(message, monkeypatch):
@@ -464,6 +602,23 @@ class Campaign(RuleBasedStateMachine):
     def crash_while_sending(self, seed, n, call, after):
         phones = [POOL[k] for k in np.random.default_rng(seed).permutation(240)[:n]]
         with dying(self.client, call, after=after), suppress(Die):
+            self.send(phones, 30)
+        self.started = True
+
+    @rule(seed=st.integers(0, 2**20), call=st.integers(0, 4), hours=st.integers(1, 60))
+    def sleep_while_sending(self, seed, call, hours):
+        phones = [POOL[k] for k in np.random.default_rng(seed).permutation(240)[:120]]
+        real, calls = self.client.send, iter(range(10**6))
+
+        def send(*arguments, **options):
+            answer = real(*arguments, **options)
+            if next(calls) == call:
+                self.now += timedelta(hours=hours)
+                raise ef.NoAnswer("cut while the lid was closed")
+            return answer
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.client, "send", send)
             self.send(phones, 30)
         self.started = True
 

@@ -6,12 +6,15 @@ import secrets
 import socket
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from esms_frames import clock
 from esms_frames.client import SANDBOX_SERVER, Client
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH, SmsType
@@ -212,6 +215,11 @@ class _Handler(WSGIRequestHandler):
     server_version, sys_version = f"{SANDBOX_SERVER}/1", ""
     wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
     disable_nagle_algorithm = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Date the answers by the clock that all else goes by."""
+        moment = clock.now() if timestamp is None else datetime.fromtimestamp(timestamp, UTC)
+        return format_datetime(moment.astimezone(UTC), usegmt=True)
 
     def finish(self) -> None:
         """Close both directions, also when the client has hung up before everything was written."""

@@ -29,7 +29,10 @@ class StateFile:
             if not lines:
                 self._append({"api_key": api_key, "secret_key": secret_key})
                 return api_key, secret_key, []
-            keys, *rest = [json.loads(line) for line in lines if line.endswith(b"\n")]
+            if not lines[-1].endswith(b"\n"):  # cut short by a crash, so it was not answered either
+                lines.pop()
+                self._path.write_bytes(b"".join(lines))
+            keys, *rest = map(json.loads, lines)
             sends = [_send(fields) for fields in rest]
             return keys["api_key"], keys["secret_key"], sends
         except (OSError, ValueError, KeyError, TypeError):
