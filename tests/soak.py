@@ -13,8 +13,10 @@ import multiprocessing
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -34,8 +36,17 @@ def sender(url, keys, journal, phones):
     delivery._WAIT_INITIAL, delivery._WAIT_MAX, delivery._WAIT_JITTER = 0.01, 0.05, 0.01
     audience = ef.prepare(pd.DataFrame({"sdt": phones}), max_batch=60)
     message = ef.Message("Cam on quy khach!", "Baotrixemay")
+    threading.Thread(target=looking, args=(journal,), daemon=True).start()
     with ef.Client(*keys, base_url=url, timeout=(2.0, 0.4)) as client:
         ef.send(audience, message, client, campaign=CAMPAIGN, journal=journal, concurrency=3, rate=None, progress=False)
+
+
+def looking(journal):
+    """Look at the results again and again beside the sending, as another cell or form would."""
+    while True:
+        with suppress(ef.EsmsError):
+            ef.results(CAMPAIGN, journal=journal)
+        time.sleep(0.05)
 
 
 def soak(seconds: float, seed: int = 0, *, least_rounds: int = 1) -> Counter:
@@ -72,6 +83,7 @@ def _round(context, rng) -> Counter:
                 process.start()
             if kill < MOST_KILLS:
                 time.sleep(rng.uniform(0.0, 0.7))
+                ef.Journal(journal).close()  # a third process comes and goes
                 for process in several:
                     told["kills"] += process.is_alive()
                     process.kill()

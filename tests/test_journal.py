@@ -341,6 +341,16 @@ def test_what_was_accepted_stays_so_and_a_sleeper_does_not_speak_for_who_took_ov
     assert journal.state(batch, other) == ("accepted", False)
 
 
+def test_a_sleeper_does_not_unsettle_what_another_run_found_out_meanwhile(journal, batch):
+    sleeper, other = another_machines_run(), run_name()
+    slept = journal.begin_attempt(batch, sleeper, 0.0)
+    (now,) = journal.batches(journal.scope("Tết", "sandbox", "someone"))
+    assert journal.claim(now, other, 60)
+    journal.settle(now, other, "accepted", reason=None, sms_id="s")
+    journal.end_attempt(slept, sleeper, "unknown", outcome="unanswered", reason="woke up")
+    assert journal.state(batch, other) == ("accepted", False)
+
+
 def test_an_acceptance_goes_before_what_another_run_was_told(journal, batch):
     sleeper, other = another_machines_run(), run_name()
     slept = journal.begin_attempt(batch, sleeper, 0.0)
