@@ -22,33 +22,28 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import platformdirs
 import psutil
 import sqlalchemy as sa
 
 from esms_frames import clock
+from esms_frames.database import Database
 from esms_frames.errors import JournalError
 from esms_frames.message import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-_BUSY_SECONDS = 30
 _CLOCK_SET = 30.0  # seconds
 _IDLE = timedelta(hours=1)
-_WAL, _WANTED_MODE = "PRAGMA journal_mode = WAL", "wal"
 
 _metadata = sa.MetaData()
 _journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -203,30 +198,17 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        given = os.fspath(path) if path is not None else os.environ.get("ESMS_JOURNAL", "").strip()
-        if "://" in given:
-            self._url = sa.make_url(given)
-        else:
-            file = (
-                Path(given).expanduser()
-                if given
-                else platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
-            )
-            self._url = sa.URL.create("sqlite", database=str(file.absolute()))
-            _make_private(file)
-        self._where = self._url.database if self._url.drivername == "sqlite" else self._url.render_as_string()
-        with self._explained():
-            self._engine = _engine(self._url)
-            with self._engine.begin() as connection:
-                self._migrate(connection)
-                _check_locks(self._engine)
+        self._database = Database(path)
+        with self._database.begin() as connection:
+            self._migrate(connection)
+            self._database.check_locks()
 
     def __repr__(self) -> str:
-        return f"<Journal {self._where}>"
+        return f"<Journal {self._database.where}>"
 
     def close(self) -> None:
         """Close the connections to the database."""
-        self._engine.dispose()
+        self._database.close()
 
     def campaigns(self) -> pd.DataFrame:
         """List the campaigns, the latest first.
@@ -259,7 +241,7 @@ class Journal:
             .group_by(_campaigns.c.id)
             .order_by(_campaigns.c.id.desc())
         )
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             result = connection.execute(query)
             table = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
         moments = [datetime.fromisoformat(text).replace(tzinfo=None) for text in table["created_at"]]
@@ -269,7 +251,7 @@ class Journal:
     def scope(self, name: str, gateway: str, account: str) -> Scope:
         """Find a campaign, or begin it."""
         key = {"name": name, "gateway": gateway, "account": account}
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             for _ in range(2):
                 found = connection.execute(sa.select(_campaigns.c.id).filter_by(**key)).scalar_one_or_none()
                 if found is not None:
@@ -280,12 +262,12 @@ class Journal:
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
         query = sa.select(_campaigns).where(_campaigns.c.name == name).order_by(_campaigns.c.id.desc())
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
 
     def batches(self, scope: Scope) -> list[Batch]:
         """Read the batches of a campaign in the order of their numbers, those withdrawn left out."""
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             return self._read(connection, scope)
 
     def plan(
@@ -296,7 +278,7 @@ class Journal:
         It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches
         and numbers are on disk.
         """
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
                 connection.execute(sa.select(_campaigns.c.id).filter_by(id=scope.id).with_for_update())
             withdrawn, added = decide(self._read(connection, scope))
@@ -320,7 +302,7 @@ class Journal:
         `seconds` is how long the claim is good for, if the process lives so long. This is on disk before it returns,
         so that a crash afterwards leaves the batch uncertain and never forgotten.
         """
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             held = connection.execute(
                 sa.select(
                     _batches.c.status,
@@ -391,7 +373,7 @@ class Journal:
         }
         if settled:
             values |= {"settled_by": run, "holder": None, "held_until": None}
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             connection.execute(
                 sa.update(_attempts)
                 .where(_attempts.c.id == attempt.id)
@@ -408,7 +390,7 @@ class Journal:
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
         row = sa.select(_batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id, *_unchanged(batch))
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             held = connection.execute(row.with_for_update()).one_or_none()
             if held is None or not _claimable(held.holder, held.held_until, run):
                 return False
@@ -431,7 +413,7 @@ class Journal:
             values |= {"uncertain_since": None, "settled_by": run}
         elif status is None:
             values |= {"status": batch.status}
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             connection.execute(
                 sa.update(_batches)
                 .where(_batches.c.id == batch.id, _batches.c.holder == run, *_unchanged(batch))
@@ -445,42 +427,35 @@ class Journal:
             .join(_campaigns)
             .where(_campaigns.c.gateway == scope.gateway, _campaigns.c.account == scope.account)
         )
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             return {sms_id for sms_id in connection.execute(query).scalars() if sms_id}
 
     def state(self, batch: Batch, run: str) -> tuple[str, bool]:
         """Give the present status of a batch, and whether another run that is alive works on it."""
         query = sa.select(_batches.c.status, _batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id)
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             row = connection.execute(query).one()
         held = row.status in UNFINISHED and not _claimable(row.holder, row.held_until, run)
         return row.status, held
 
     def release(self, run: str) -> None:
         """Give up every claim of a run that has ended."""
-        with self._explained(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             connection.execute(sa.update(_batches).where(_batches.c.planned_by == run).values(planned_by=None))
             connection.execute(sa.update(_batches).where(_batches.c.holder == run).values(holder=None, held_until=None))
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.SQLAlchemyError as error:
-            raise JournalError(_explanation(str(self._where), error)) from None
-        except ModuleNotFoundError as error:
-            raise JournalError(f"The journal {self._where} needs the package {error.name!r}: install it.") from None
 
     def _migrate(self, connection: sa.Connection) -> None:
         there = sa.inspect(connection).get_table_names()
         if there and _journal.name not in there:
-            raise JournalError(f"{self._where} is a database of something else: name another file for the journal.")
+            raise JournalError(
+                f"{self._database.where} is a database of something else: name another file for the journal."
+            )
         found = connection.execute(sa.select(_journal.c.version)).scalar() if there else 0
         current = len(_MIGRATIONS)
         if found is None or found > current:
             raise JournalError(
-                f"The journal {self._where} was made by a newer version of esms_frames: update the package, or name "
-                "another file."
+                f"The journal {self._database.where} was made by a newer version of esms_frames: update the package, "
+                "or name another file."
             )
         for migrate in _MIGRATIONS[found:]:
             migrate(connection)
@@ -532,102 +507,6 @@ def _is_over(run: str | None) -> bool:
         return True
     except psutil.AccessDenied:
         return False
-
-
-def _engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin where we say so, below
-        cursor = connection.cursor()
-        if _mode(cursor).lower() != _WANTED_MODE:
-            raise JournalError(
-                f"The journal {url.database} can't be kept durably on its drive: name a file on a local disk."
-            )
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA fullfsync = ON")  # what durable takes on macOS
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the one writer; a reader that writes later could fail to
-
-    return engine
-
-
-def _mode(cursor: sqlite3.Cursor) -> str:
-    """Set the journal mode, for which SQLite does not wait by itself while another process does the same."""
-    end = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            return str(cursor.execute(_WAL).fetchone()[0])
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-
-
-def _check_locks(engine: sa.Engine) -> None:
-    """While one connection writes, another must be kept from it; on some network drives it is not."""
-    if engine.dialect.name != "sqlite":
-        return
-    raw = engine.raw_connection()
-    try:
-        cursor = raw.cursor()
-        cursor.execute("PRAGMA busy_timeout = 0")
-        cursor.execute("BEGIN IMMEDIATE")
-        cursor.execute("ROLLBACK")
-    except sqlite3.OperationalError:
-        return  # as it must be
-    finally:
-        raw.invalidate()
-        raw.close()
-    raise JournalError(
-        f"The drive of the journal {engine.url.database} does not lock files, so two runs could text the same people: "
-        "name a file on a local disk."
-    )
-
-
-def _make_private(file: Path) -> None:
-    """Make the file, readable by its owner only; SQLite's files beside it take after it."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # An existing one is not opened here: closing it again would take away the locks that SQLite has on it in this
-        # process ("How To Corrupt An SQLite Database File", 2.2).
-        with suppress(FileExistsError):
-            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        file.chmod(0o600)
-    except OSError as error:
-        raise JournalError(
-            f"The journal {file} can't be opened for writing ({error.strerror}): name another file with ESMS_JOURNAL "
-            "or journal=…"
-        ) from None
-
-
-def _explanation(where: str, error: sa.exc.SQLAlchemyError) -> str:
-    """Say in one sentence what a database's error means for the journal, without its SQL and parameters."""
-    cause = str(getattr(error, "orig", None) or type(error).__name__)
-    known = {
-        "NoSuchModule": "names a kind of database that is not installed here: install its driver, or name a file",
-        "not a database": "is no journal, or corrupt: restore it from a copy, or name another file",
-        "malformed": "is corrupt: restore it from a copy, or name another file",
-        "readonly": "can't be written to: check its permissions, or name another file",
-        "read-only": "can't be written to: check its permissions, or name another file",
-        "full": "has no room left on its disk: make room, then resume the campaign",
-        "locked": "is kept locked by another program: close it there, then try again",
-        "locking protocol": "is on a drive that does not lock files: name a file on a local disk",
-        "disk i/o": "can't be read or written by its drive: name a file on a local disk",
-        "unable to open": "can't be opened: check its folder and permissions, or name another file",
-    }
-    for words, meaning in known.items():
-        if words.lower() in cause.lower():
-            return f"The journal {where} {meaning}."
-    first = cause.splitlines()[0] if cause else ""
-    return f"The journal {where} can't be used ({first}): check the database, then try again."
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -18,6 +18,7 @@ import pytest
 from conftest import FIFTY
 
 import esms_frames as ef
+from esms_frames import database
 from esms_frames import journal as journal_module
 from esms_frames.journal import NewBatch, run_name
 
@@ -48,9 +49,7 @@ def rows(path, query):
 
 def test_it_lies_in_the_users_data_folder_unless_told_otherwise(tmp_path, monkeypatch):
     monkeypatch.delenv("ESMS_JOURNAL")
-    monkeypatch.setattr(
-        journal_module.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "data" / "esms_frames"
-    )
+    monkeypatch.setattr(database.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "data" / "esms_frames")
     ef.Journal().close()
     assert (tmp_path / "data" / "esms_frames" / "journal.sqlite").exists()
     monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path / "other" / "j.sqlite"))
@@ -79,7 +78,7 @@ def test_only_its_owner_can_read_it(path, customers, message, client):
 
 
 def test_it_is_durable(journal):
-    with journal._engine.begin() as connection:
+    with journal._database.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
@@ -126,7 +125,7 @@ def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_lea
 def test_when_it_cannot_be_written_nothing_leaves(path, message, sandbox, client):
     book = ef.Journal(path)
 
-    @journal_module.sa.event.listens_for(book._engine, "begin")
+    @journal_module.sa.event.listens_for(book._database._engine, "begin")
     def full(connection):
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
@@ -186,7 +185,7 @@ def spoil_locked(path):
 def test_a_journal_that_cannot_be_relied_on_is_one_sentence_and_nothing_is_sent(
     path, customers, message, sandbox, client, monkeypatch, spoil, says
 ):
-    monkeypatch.setattr(journal_module, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
     held = spoil(path)
     with pytest.raises(ef.JournalError, match=says) as error:
         sent(customers, message, client, journal=path)
@@ -207,8 +206,8 @@ def test_a_read_only_journal_is_said_so_and_nothing_is_sent(path, customers, mes
 
 def test_a_drive_that_does_not_lock_files_is_found_out(path, customers, message, sandbox, client, monkeypatch):
     # SQLite's own way to have no locks, as on some network drives; WAL can't be without, so it is taken as given.
-    monkeypatch.setattr(journal_module, "_WAL", "PRAGMA journal_mode")
-    monkeypatch.setattr(journal_module, "_WANTED_MODE", "delete")
+    monkeypatch.setattr(database, "_WAL", "PRAGMA journal_mode")
+    monkeypatch.setattr(database, "_WANTED_MODE", "delete")
     with pytest.raises(ef.JournalError, match="does not lock files"):
         sent(customers, message, client, journal=f"sqlite:///file:{path}?nolock=1&uri=true")
     assert sandbox.sent.empty

@@ -25,6 +25,7 @@ results
 settling
 delivery
 journal
+database
 client
 wire
 audience
