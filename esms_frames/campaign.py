@@ -21,7 +21,7 @@ from esms_frames.settling import settle
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -100,9 +100,10 @@ def send(
     199) is tried up to five times under the same request id, with waits of half a second doubling to eight. 124 after an
     attempt that got no answer means that attempt was taken. What stays without an answer is ``unknown``.
 
-    Of the batches that an interrupted run left behind, those never taken are finished unchanged if all their numbers
-    are ready in `data` and the message is the same; otherwise their numbers go into new batches, so that an exclude list
-    that has grown is respected.
+    The batches that an interrupted run left behind are finished first, unchanged, whoever is in `data`. But one that never
+    left and holds somebody who is excluded now, or all of whom are in `data` with another text, is replaced: an exclude
+    list that has grown and a text that was corrected are respected. An uncertain one that holds somebody who is excluded
+    now is not tried again.
 
     Examples
     --------
@@ -232,7 +233,7 @@ def default_campaign(message: Message) -> str:
     return f"{words}-{digest}" if words else digest
 
 
-def request_id(campaign: str, numbers: NDArray[np.int32], taken: Sequence[str] = ()) -> str:
+def request_id(campaign: str, numbers: NDArray[np.int32], taken: Collection[str] = ()) -> str:
     """Derive a batch's request id from the campaign and the numbers, in 40 characters or some more.
 
     The same batch always has the same. Numbers whose batch was refused for certain are a new batch when they are sent
@@ -258,14 +259,17 @@ class _Planning:
     def batches(self, journal: Journal) -> list[Batch]:
         """Write the new batches into the journal, and give all that may be sent."""
         planned = journal.plan(self._scope, self._run, self._decide)
-        return [batch for batch in planned if not np.isin(batch.numbers, self._excluded).any()]
+        return [batch for batch, some in zip(planned, _share_in(planned, self._excluded), strict=True) if not some]
 
-    def _decide(self, existing: list[Batch]) -> tuple[list[Batch], list[NewBatch]]:
-        withdrawn = [batch for batch in existing if batch.is_abandoned and not self._is_as_before(batch)]
+    def _decide(self, existing: list[Batch], used: set[str]) -> tuple[list[Batch], list[NewBatch]]:
+        withdrawn = self._withdrawn([batch for batch in existing if batch.is_abandoned])
         gone = {batch.id for batch in withdrawn}
-        kept = [batch.numbers for batch in existing if batch.status in _LIVE and batch.id not in gone]
-        known = np.concatenate(kept) if kept else np.empty(0, dtype=np.int32)
-        fresh = self._ready[~np.isin(self._ready, known)] if len(known) else self._ready
+        known = _numbers_of(batch for batch in existing if batch.status in _LIVE and batch.id not in gone)
+        # Of a batch that is replaced for some who are excluded now, the others still get what they were to get.
+        others = _numbers_of(batch for batch in withdrawn if batch.message == self._message)
+        others = others[~np.isin(others, np.concatenate([self._ready, self._excluded]))]
+        wanted = np.concatenate([self._ready, np.unique(others)])
+        fresh = wanted[~np.isin(wanted, known)]
         floor = self._audience.min_batch
         if len(fresh) < floor:
             self.why_too_few = (
@@ -273,16 +277,35 @@ class _Planning:
                 f"{floor}: send them with more recipients, or under another campaign."
             )
             return withdrawn, []
-        taken = [batch.request_id for batch in existing]
         order = equal_batches(len(fresh), self._audience.max_batch)
         parts = np.split(fresh, np.flatnonzero(np.diff(order)) + 1)
         return withdrawn, [
-            NewBatch(request_id(self._scope.name, part, taken), self._message, floor, part) for part in parts
+            NewBatch(request_id(self._scope.name, part, used), self._message, floor, part) for part in parts
         ]
 
-    def _is_as_before(self, batch: Batch) -> bool:
-        """Tell whether a batch that was never taken would be sent so again: same text, all its numbers ready."""
-        return batch.message == self._message and bool(np.isin(batch.numbers, self._ready).all())
+    def _withdrawn(self, abandoned: list[Batch]) -> list[Batch]:
+        """Choose the batches to replace: with somebody who is excluded now, or all of whom are to get another text."""
+        here = np.concatenate([self._ready, self._excluded])
+        shares = zip(abandoned, _share_in(abandoned, self._excluded), _share_in(abandoned, here), strict=True)
+        return [
+            batch
+            for batch, excluded, present in shares
+            if (excluded if batch.message == self._message else present == len(batch.numbers))
+        ]
+
+
+def _numbers_of(batches: Iterable[Batch]) -> NDArray[np.int32]:
+    return np.concatenate([np.empty(0, dtype=np.int32), *(batch.numbers for batch in batches)])
+
+
+def _share_in(batches: Sequence[Batch], numbers: NDArray[np.int32]) -> list[int]:
+    """Count for each batch how many of its numbers are among others; one look at all, for batches may be thousands."""
+    if not batches:
+        return []
+    there = np.isin(_numbers_of(batches), numbers).astype(np.int64)
+    starts = np.cumsum([0, *(len(batch.numbers) for batch in batches[:-1])])
+    counts: list[int] = np.add.reduceat(there, starts).tolist()
+    return counts
 
 
 def _account(
@@ -338,22 +361,20 @@ def _said(batch: Batch, delivery: Delivery | None) -> tuple[Status, str | None]:
         return Status.ALREADY_SENT, batch.reason
     if batch.status == "refused":
         return Status.REFUSED, batch.reason
+    held_back = None if delivery is None else delivery.held_back.get(batch.id)
     if batch.status == "planned":
         if batch.code is not None:
             return Status.REFUSED, batch.reason
         ended = delivery.why_ended if delivery is not None else ""
-        return Status.NOT_SENT, (batch.reason if batch.attempts else None) or ended or "It is planned and not sent yet."
-    return Status.UNKNOWN, batch.reason or "A run was cut short while it was sending this: resume the campaign."
+        return Status.NOT_SENT, held_back or batch.reason or ended or "It is planned and not sent yet."
+    cut_short = "A run was cut short while it was sending this: resume the campaign."
+    return Status.UNKNOWN, held_back or batch.reason or cut_short
 
 
 def _of_campaign(book: Journal, scope: Scope, audience: Audience | None) -> pd.DataFrame:
     batches = book.batches(scope)
     otherwise = Outcome(Status.NOT_SENT, f"The number is not in the campaign {scope.name!r}.")
-    if audience is None:
-        every = np.concatenate([np.empty(0, dtype=np.int32), *(batch.numbers for batch in batches)])
-        frame = ready_frame(pd.unique(every))
-    else:
-        frame = audience.frame
+    frame = ready_frame(pd.unique(_numbers_of(batches))) if audience is None else audience.frame
     return _account(frame, batches, None, otherwise)
 
 

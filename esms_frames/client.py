@@ -234,7 +234,9 @@ class Client:
         """
         return wire.read_balance(self._post_json("GetBalance_json", {}), self._mask)
 
-    def sent_between(self, start: datetime, end: datetime, sms_type: str) -> Iterator[wire.SentMessage]:
+    def sent_between(
+        self, start: datetime, end: datetime, sms_type: str, *, attempts: int = 1
+    ) -> Iterator[wire.SentMessage]:
         """Ask for the messages of a period, page by page.
 
         Parameters
@@ -243,6 +245,8 @@ class Client:
             The period, by the times at which the messages were sent, to the second; without a time zone, Vietnam time.
         sms_type : {"customer_care", "advertising"}
             Which messages.
+        attempts : int, optional
+            How often a page is asked for before giving up; asking again changes nothing.
 
         Yields
         ------
@@ -262,12 +266,19 @@ class Client:
         }
         come, total, page = 0, 1, 1
         while come < total:
-            answer = self._post_json("GetSmsSentData_V2", {**period, "Page": page})
-            total, messages = wire.read_sent(answer, self._mask)
+            total, messages = self._sent_page({**period, "Page": page}, attempts)
             if not messages and come < total:
                 raise NoAnswer(f"The gateway gave {come:,} of {total:,} messages of the period: ask again later.")
             yield from messages
             come, page = come + len(messages), page + 1
+
+    def _sent_page(self, asked: Mapping[str, object], attempts: int) -> tuple[int, list[wire.SentMessage]]:
+        import stamina  # noqa: PLC0415 - for those who ask
+
+        for attempt in stamina.retry_context(on=(GatewayError,), attempts=attempts, timeout=None, wait_max=8.0):
+            with attempt:
+                return wire.read_sent(self._post_json("GetSmsSentData_V2", asked), self._mask)
+        raise AssertionError("the last attempt has returned or raised")
 
     def close(self) -> None:
         """Close the connections; a closed client opens new ones when it is used again."""

@@ -84,6 +84,8 @@ class Delivery:
         self.why_ended = ""
         self.driven: set[int] = set()
         """The batches that this run has worked on, or waited for."""
+        self.held_back: dict[int, str] = {}
+        """Why a batch was not tried in this run."""
         self._journal = journal
         self._scope = scope
         self._client = client
@@ -136,9 +138,15 @@ class Delivery:
 
     def _deliver(self, batch: Batch) -> str | None:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
-        if self._ended.is_set() or not may_be_sent(batch, batch.uncertain_since):
+        if self._ended.is_set():
+            return batch.status
+        if not may_be_sent(batch, batch.uncertain_since):
+            self.held_back[batch.id] = batch.reason or _TOO_LONG
             return batch.status
         if batch.uncertain_since is not None and not clock_agrees(self._client):
+            self.held_back[batch.id] = (
+                "This machine's clock is not the gateway's, so nothing is repeated: set it right."
+            )
             return batch.status
         try:
             for attempt in stamina.retry_context(
@@ -200,7 +208,6 @@ class Delivery:
             raise
         except InvalidInput as error:  # a schedule can become past while the batches go out
             self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=str(error))
-            self._end(str(error))
             return unsettled
         self._journal.end_attempt(
             attempt, self.run, "accepted", outcome="accepted", code=answer.code, sms_id=answer.sms_id

@@ -271,9 +271,14 @@ class Journal:
             return self._read(connection, scope)
 
     def plan(
-        self, scope: Scope, run: str, decide: Callable[[list[Batch]], tuple[Sequence[Batch], Sequence[NewBatch]]]
+        self,
+        scope: Scope,
+        run: str,
+        decide: Callable[[list[Batch], set[str]], tuple[Sequence[Batch], Sequence[NewBatch]]],
     ) -> list[Batch]:
-        """Let a function decide, from the batches that there are, which to withdraw and which to add; write that.
+        """Let a function decide which batches to withdraw and which to add; write that.
+
+        It is given the batches that there are, and all request ids that the campaign has ever used.
 
         It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches
         and numbers are on disk.
@@ -281,7 +286,9 @@ class Journal:
         with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
                 connection.execute(sa.select(_campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            withdrawn, added = decide(self._read(connection, scope))
+            ids = sa.select(_batches.c.request_id).where(_batches.c.campaign_id == scope.id)
+            used = {request_id.split("/")[0] for request_id in connection.execute(ids).scalars()}
+            withdrawn, added = decide(self._read(connection, scope), used)
             for batch in withdrawn:
                 connection.execute(
                     sa.update(_batches)
@@ -406,9 +413,9 @@ class Journal:
         A batch that turns out to be ``planned`` is as if it were planned now. With status None it stays what it was.
         """
         values: dict[str, Any] = {"status": status, "reason": reason, "sms_id": sms_id}
-        values |= {"holder": None, "held_until": None}
+        values |= {"code": None, "holder": None, "held_until": None}
         if status == "planned":
-            values |= {"uncertain_since": None, "code": None, "created_at": _text(clock.now())}
+            values |= {"uncertain_since": None, "created_at": _text(clock.now()), "planned_by": None}
         elif status == "accepted":
             values |= {"uncertain_since": None, "settled_by": run}
         elif status is None:

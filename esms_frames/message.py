@@ -188,7 +188,7 @@ def checked_campaign(name: object) -> str:
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidInput(f"campaign is {name!r}: give it a name of 1 to {_LONGEST_CAMPAIGN} characters, or none.")
-    name = unicodedata.normalize("NFC", name.strip())
+    name = unicodedata.normalize("NFC", re.sub(r" +", " ", name.strip()))
     if len(name) > _LONGEST_CAMPAIGN:
         raise InvalidInput(
             f"campaign has {len(name)} characters and the gateway takes {_LONGEST_CAMPAIGN}: shorten it."

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import clock, phones
-from esms_frames.delivery import clock_agrees, may_be_sent
+from esms_frames.delivery import ATTEMPTS, clock_agrees, may_be_sent
 from esms_frames.errors import GatewayError
 from esms_frames.journal import UNFINISHED
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from esms_frames.wire import SentMessage
 
 _MARGIN = timedelta(days=1)  # before the first attempt: this machine's clock may have been wrong by hours then
+_LAG = timedelta(hours=1)  # after an attempt, within which the records may not show it yet
 _REMEMBERED = timedelta(days=7)  # beyond that, that the gateway shows nothing says nothing
 _AGREES = timedelta(minutes=10)
 _CLAIM_SECONDS = 600.0
@@ -46,11 +47,11 @@ def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Bat
 
     Notes
     -----
-    A batch of which the gateway holds a number, under the campaign's name, was accepted as a whole: that is what
-    code 100 means. A batch of which it holds none was not taken, if all messages from a day before it was first tried
-    until now have come, none of them looks like this batch under another name, that is not longer ago than the gateway is
-    known to remember, its clock and this machine's agree, and no schedule keeps the batch from showing yet. What that
-    leaves open stays unknown, with the reason.
+    A batch of which the gateway holds every number, under the campaign's name and in a send that this journal does not
+    know otherwise, was accepted. A batch of which it holds none was not taken, if all messages from a day before it was
+    first tried until now have come, none of them has its text under another name, it was not tried within the hour nor
+    longer ago than the gateway is known to remember, its clock and this machine's agree, and no schedule keeps the batch
+    from showing yet. What that leaves open stays as uncertain as it was, with the reason.
     """
     if any(batch.status in UNFINISHED and batch.uncertain_since for batch in batches):
         with suppress(GatewayError):
@@ -68,9 +69,7 @@ def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Bat
             held = _held(client, of_type, sms_type)
         except GatewayError as error:
             for batch in of_type:
-                journal.settle(
-                    batch, run, None, reason=f"It may have been taken, and the gateway could not be asked: {error}"
-                )
+                journal.settle(batch, run, None, reason=f"The gateway had to be asked first, and could not be: {error}")
             continue
         known = journal.sms_ids(scope)
         for batch in of_type:
@@ -85,7 +84,7 @@ def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[i
     if _clock_was_set(begin):
         begin = clock.now() - _REMEMBERED
     held: dict[int, list[SentMessage]] = {}
-    messages = client.sent_between(begin - _MARGIN, clock.now() + _MARGIN, sms_type)
+    messages = client.sent_between(begin - _MARGIN, clock.now() + _MARGIN, sms_type, attempts=ATTEMPTS)
     while some := list(islice(messages, _AT_ONCE)):
         read = phones.read(pd.Series([message.phone for message in some], dtype=object))
         for place in np.flatnonzero(np.isin(read, numbers)):
@@ -97,12 +96,21 @@ def _verdict(
     batch: Batch, scope: Scope, client: Client, held: Mapping[int, Sequence[SentMessage]], known: set[str]
 ) -> tuple[str | None, str | None, str | None]:
     ours = [message for number in batch.numbers.tolist() for message in held.get(number, ())]
-    named = [message.sms_id for message in ours if _same(message.campaign, scope.name)]
-    if named:
-        return "accepted", None, named[0] or None
+    named = [message for message in ours if _same(message.campaign, scope.name) and message.sms_id not in known]
     now, first = clock.now(), _first(batch)
+    if named:
+        there = np.unique(phones.read(pd.Series([message.phone for message in named], dtype=object)))
+        if len(there) == len(batch.numbers):
+            return "accepted", None, named[0].sms_id or None
+        return "unknown", f"The gateway holds {len(there):,} of its {len(batch.numbers):,} numbers: ask eSMS.", None
     if _clock_was_set(first):
-        return "unknown", "It may have been taken, and this machine's clock was set since: ask eSMS.", None
+        return (
+            "unknown" if batch.uncertain_since else None,
+            "It may have been taken, and this machine's clock was set since: ask eSMS.",
+            None,
+        )
+    if batch.uncertain_since and batch.sent_at and now - batch.sent_at < _LAG:
+        return None, "It was tried too recently for the gateway's records to tell: resume the campaign later.", None
     if batch.uncertain_since and now - first > _REMEMBERED:
         return "unknown", "It may have been taken, too long ago for the gateway's records to tell: ask eSMS.", None
     if batch.uncertain_since and batch.message.send_at is not None and now < batch.message.send_at + _MARGIN:
@@ -112,9 +120,13 @@ def _verdict(
             None,
         )
     if client.clock_offset is None or not clock_agrees(client):
-        return None, "It may have been taken; this machine's clock is not the gateway's: set it right.", None
+        return None, "This machine's clock is not the gateway's, so nothing is repeated: set it right.", None
     if any(message.sms_id not in known and _looks_alike(message, batch) for message in ours):
-        return "unknown", "The gateway holds messages to these numbers that may be this batch: ask eSMS.", None
+        return (
+            "unknown" if batch.uncertain_since else None,
+            "The gateway holds messages to these numbers that may be this batch: ask eSMS.",
+            None,
+        )
     return "planned", "The gateway's records show that it was not taken.", None
 
 
@@ -129,7 +141,7 @@ def _clock_was_set(first: datetime) -> bool:
 
 
 def _looks_alike(message: SentMessage, batch: Batch) -> bool:
-    return not message.campaign.strip() or _same(message.content, batch.message.content)
+    return not message.content.strip() or _same(message.content, batch.message.content)
 
 
 def _same(one: str, other: str) -> bool:

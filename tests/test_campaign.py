@@ -219,7 +219,7 @@ def test_garbage_in_an_answer_is_unknown(script, message, customers):
 
 
 def test_a_schedule_that_becomes_past_on_the_way_ends_the_run(client, message, judge):
-    judge.verdicts = {1: [ef.InvalidMessage("send_at", "send_at is past")]}
+    judge.verdicts = {batch: [ef.InvalidMessage("send_at", "send_at is past")] for batch in (1, 2, 3)}
     results = run(many(20_000), message, client)
     assert counts(results) == {"accepted": 5_000, "not_sent": 15_000}
 

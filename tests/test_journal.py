@@ -249,7 +249,7 @@ def test_many_processes_may_make_it_at_once(path):
 def batch(journal, message):
     scope = journal.scope("Tết", "sandbox", "someone")
     new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
-    return journal.plan(scope, run_name(), lambda _: ([], [new]))[0]
+    return journal.plan(scope, run_name(), lambda *_: ([], [new]))[0]
 
 
 def another_machines_run():
@@ -385,10 +385,10 @@ def test_only_planned_batches_of_runs_that_are_over_are_withdrawn(journal, messa
         for n in range(2)
     ]
     living = run_name()
-    planned = journal.plan(scope, living, lambda _: ([], new))
+    planned = journal.plan(scope, living, lambda *_: ([], new))
     assert not any(batch.is_abandoned for batch in planned)
     tried = journal.begin_attempt(planned[0], living, 60)
-    kept = journal.plan(scope, run_name(), lambda there: (there, []))
+    kept = journal.plan(scope, run_name(), lambda there, _: (there, []))
     assert [batch.number for batch in kept] == [1]  # what is being sent is not withdrawn, whoever asks
     journal.end_attempt(tried, living, "planned", outcome="unreachable")
     journal.release(living)
@@ -399,7 +399,7 @@ def test_a_planner_whose_machine_has_another_name_now_is_over_after_an_hour(jour
     at("2030-01-31 08:00")
     scope = journal.scope("moved", "sandbox", "someone")
     new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
-    journal.plan(scope, another_machines_run(), lambda _: ([], [new]))
+    journal.plan(scope, another_machines_run(), lambda *_: ([], [new]))
     at("2030-01-31 08:59")
     assert not journal.batches(scope)[0].is_abandoned
     at("2030-01-31 09:01")
