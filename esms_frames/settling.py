@@ -98,35 +98,25 @@ def _verdict(
     ours = [message for number in batch.numbers.tolist() for message in held.get(number, ())]
     named = [message for message in ours if _same(message.campaign, scope.name) and message.sms_id not in known]
     now, first = clock.now(), _first(batch)
+    undecided = "unknown" if batch.uncertain_since else None
     if named:
         there = np.unique(phones.read(pd.Series([message.phone for message in named], dtype=object)))
         if len(there) == len(batch.numbers):
             return "accepted", None, named[0].sms_id or None
-        return "unknown", f"The gateway holds {len(there):,} of its {len(batch.numbers):,} numbers: ask eSMS.", None
+        return undecided, f"The gateway holds {len(there):,} of its {len(batch.numbers):,} numbers: ask eSMS.", None
     if _clock_was_set(first):
-        return (
-            "unknown" if batch.uncertain_since else None,
-            "It may have been taken, and this machine's clock was set since: ask eSMS.",
-            None,
-        )
-    if batch.uncertain_since and batch.sent_at and now - batch.sent_at < _LAG:
-        return None, "It was tried too recently for the gateway's records to tell: resume the campaign later.", None
-    if batch.uncertain_since and now - first > _REMEMBERED:
-        return "unknown", "It may have been taken, too long ago for the gateway's records to tell: ask eSMS.", None
-    if batch.uncertain_since and batch.message.send_at is not None and now < batch.message.send_at + _MARGIN:
-        return (
-            "unknown",
-            "It may have been taken, and its schedule is too recent for the gateway's records to tell.",
-            None,
-        )
+        return undecided, "It may have been taken, and this machine's clock was set since: ask eSMS.", None
+    if batch.uncertain_since:
+        if batch.sent_at and now - batch.sent_at < _LAG:
+            return None, "It was tried too recently for the gateway's records to tell: resume the campaign later.", None
+        if now - first > _REMEMBERED:
+            return undecided, "It may have been taken, too long ago for the gateway's records to tell: ask eSMS.", None
+        if batch.message.send_at is not None and now < batch.message.send_at + _MARGIN:
+            return undecided, "It may have been taken, and its schedule is too recent for the records to tell.", None
     if client.clock_offset is None or not clock_agrees(client):
         return None, "This machine's clock is not the gateway's, so nothing is repeated: set it right.", None
     if any(message.sms_id not in known and _looks_alike(message, batch) for message in ours):
-        return (
-            "unknown" if batch.uncertain_since else None,
-            "The gateway holds messages to these numbers that may be this batch: ask eSMS.",
-            None,
-        )
+        return undecided, "The gateway holds messages to these numbers that may be this batch: ask eSMS.", None
     return "planned", "The gateway's records show that it was not taken.", None
 
 
