@@ -19,6 +19,9 @@ import esms_frames as ef
 from esms_frames import cli
 from esms_frames.cli import main
 
+# Shells start programs in the background deaf to Ctrl-C, and their children inherit that.
+LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+PROGRAM = [sys.executable, "-c", LISTENING + "from esms_frames.cli import main; main()"]
 TEXT = ["--content", "Cam on quy khach!", "--brandname", "Baotrixemay"]
 
 
@@ -210,14 +213,17 @@ def test_ctrl_c_in_the_middle_leaves_nothing_uncertain_and_resume_finishes(run, 
         monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
         monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
         monkeypatch.setenv("ESMS_BASE_URL", sandbox.url)
-        command = [sys.executable, "-c", "from esms_frames.cli import main; main()", "send", "many.csv", *TEXT]
+        command = [*PROGRAM, "send", "many.csv", *TEXT]
         with subprocess.Popen(
             [*command, "--campaign", "Tết"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as sender:
-            while sandbox.sent.empty and sender.poll() is None:
-                time.sleep(0.05)
-            sender.send_signal(signal.SIGINT)
-            _, told = sender.communicate(timeout=60)
+            try:
+                while sandbox.sent.empty and sender.poll() is None:
+                    time.sleep(0.05)
+                sender.send_signal(signal.SIGINT)
+                _, told = sender.communicate(timeout=60)
+            finally:
+                sender.kill()
         assert sender.returncode == 130, told
         assert "esms-frames resume Tết" in told.decode().replace("'", "")
         there = ef.results("Tết")["status"].value_counts()
@@ -291,17 +297,21 @@ def test_the_version_is_told(run):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_the_sandbox_runs_until_ctrl_c_and_clients_find_it_by_its_settings():
-    command = [sys.executable, "-c", "from esms_frames.cli import main; main()", "sandbox", "--balance", "12345"]
+    command = [*PROGRAM, "sandbox", "--balance", "12345"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as server:
         settings = {}
-        while len(settings) < 3:
-            found = re.match(r"(?:export|set) (\w+)=(\S+)", server.stdout.readline())
-            if found:
-                settings[found[1]] = found[2]
-        client = ef.Client(settings["ESMS_API_KEY"], settings["ESMS_SECRET_KEY"], base_url=settings["ESMS_BASE_URL"])
-        assert client.balance() == 12345
-        server.send_signal(signal.SIGINT)
-        assert "Stopped; 0 messages" in server.communicate(timeout=10)[0]
+        try:
+            while len(settings) < 3:
+                line = server.stdout.readline()
+                assert line, "the server ended"
+                if found := re.match(r"(?:export|set) (\w+)=(\S+)", line):
+                    settings[found[1]] = found[2]
+            keys = settings["ESMS_API_KEY"], settings["ESMS_SECRET_KEY"]
+            assert ef.Client(*keys, base_url=settings["ESMS_BASE_URL"]).balance() == 12345
+            server.send_signal(signal.SIGINT)
+            assert "Stopped; 0 messages" in server.communicate(timeout=30)[0]
+        finally:
+            server.kill()
         assert server.returncode == 0
