@@ -211,6 +211,14 @@ def test_a_gateway_that_cannot_be_reached_leaves_all_not_sent(sandbox, message):
     sandbox.start()
 
 
+def test_a_gateway_that_cannot_be_reached_is_not_tried_for_every_batch(client, message, judge):
+    judge.verdicts = {0: [ef.Unreachable("no way")]}
+    results = run(many(20_000), message, client)
+    assert counts(results) == {"not_sent": 20_000}
+    assert judge.calls == [0] * ATTEMPTS
+    assert "could not be reached" in results["reason"].iloc[-1]
+
+
 def test_garbage_in_an_answer_is_unknown(script, message, customers):
     script.says(b"<html>It works</html>")
     results = run(customers, message, ef.Client("made-up", "made-up", base_url=script.url))

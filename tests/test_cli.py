@@ -144,6 +144,15 @@ def test_an_output_that_is_there_is_not_replaced_unless_asked(run, file, tmp_pat
     assert run("send", file, *TEXT, "--sandbox", "--output", "out.csv", "--overwrite").exit_code == 0
 
 
+def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_sent(run, live, file, monkeypatch):
+    monkeypatch.setattr("esms_frames.files.os.access", lambda *_: False)
+    for output in ([], ["--output", "out.csv"]):
+        refused = run("send", file, *TEXT, "--yes", *output)
+        assert refused.exit_code == 1
+        assert "can't be written to" in refused.output
+    assert live.sent.empty
+
+
 def test_results_that_cannot_be_written_once_all_is_sent_are_kept_elsewhere(run, live, file, tmp_path, monkeypatch):
     real = cli.write_results
 
