@@ -145,7 +145,8 @@ def test_an_output_that_is_there_is_not_replaced_unless_asked(run, file, tmp_pat
 
 
 def test_a_folder_that_cannot_be_written_to_is_known_before_anything_is_sent(run, live, file, monkeypatch):
-    monkeypatch.setattr("esms_frames.files.os.access", lambda *_: False)
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **options: mode != os.W_OK and real(path, mode, **options))
     for output in ([], ["--output", "out.csv"]):
         refused = run("send", file, *TEXT, "--yes", *output)
         assert refused.exit_code == 1
