@@ -206,7 +206,8 @@ def results(
     journal : Journal, str or path-like, optional
         As for `send`.
     client : Client, optional
-        Whose campaign it is, where several gateways or accounts have one of the name.
+        Whose campaign it is, where several gateways or accounts have one of the name. Without it, a live campaign goes
+        before rehearsals on sandboxes, and of these the latest is meant.
     phone, exclude : optional
         As for `prepare`, when `data` is a DataFrame.
 

@@ -273,12 +273,13 @@ def past_results(
         return
     path = _chosen(output, overwrite, customers)
     if customers is None:
-        found = results(campaign, journal=book)
+        table = found = results(campaign, journal=book)
     else:
         rows = read_customers(customers, sheet=sheet)
-        found = join_customers(rows, results(campaign, rows, journal=book, phone=phone))
+        found = results(campaign, rows, journal=book, phone=phone)
+        table = join_customers(rows, found)
     _show_counts(found)
-    click.echo(f"\nAll {len(found):,} rows are in {_write(found, path)}.")
+    click.echo(f"\nAll {len(found):,} rows are in {_write(table, path)}.")
 
 
 @main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")

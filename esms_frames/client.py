@@ -25,8 +25,16 @@ from urllib3.exceptions import (
 )
 
 from esms_frames import clock, wire
-from esms_frames.errors import GatewayError, InvalidInput, NoAnswer, Unreachable
-from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType, check_not_past, checked_campaign
+from esms_frames.errors import GatewayError, InvalidInput, Kind, NoAnswer, Unreachable
+from esms_frames.message import (
+    MAX_BATCH,
+    MIN_BATCH,
+    Message,
+    SmsType,
+    check_not_past,
+    checked_campaign,
+    checked_type,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -59,8 +67,8 @@ _NUMBERS = re.compile(r"(?:0[0-9]{9})*")
 class Client:
     """A connection to the eSMS gateway with the keys of one account.
 
-    Connections are kept open and reused, and one client may be used by several threads. It never retries by itself:
-    whether a request may be repeated is decided by who knows what became of it.
+    Connections are kept open and reused, and one client may be used by several threads. It never sends
+    anything again by itself: whether that may be is decided by who knows what became of the first time.
 
     Parameters
     ----------
@@ -257,9 +265,11 @@ class Client:
         ------
         Refused, Unreachable, NoAnswer
             As for `send`; also when the pages end before all messages have come.
+        InvalidInput
+            When `sms_type` is not known.
         """
         period = {
-            "SmsType": str(SmsType(sms_type).code),
+            "SmsType": str(checked_type(sms_type).code),
             "From": _in_vietnam(start),
             "To": _in_vietnam(end),
             "PageSize": _PAGE_SIZE,
@@ -275,7 +285,10 @@ class Client:
     def _sent_page(self, asked: Mapping[str, object], attempts: int) -> tuple[int, list[wire.SentMessage]]:
         import stamina  # noqa: PLC0415 - for those who ask
 
-        for attempt in stamina.retry_context(on=(GatewayError,), attempts=attempts, timeout=None, wait_max=8.0):
+        def is_worth_another(error: Exception) -> bool:
+            return isinstance(error, (NoAnswer, Unreachable)) or getattr(error, "kind", None) is Kind.TRY_LATER
+
+        for attempt in stamina.retry_context(on=is_worth_another, attempts=attempts, timeout=None, wait_max=8.0):
             with attempt:
                 return wire.read_sent(self._post_json("GetSmsSentData_V2", asked), self._mask)
         raise AssertionError("the last attempt has returned or raised")

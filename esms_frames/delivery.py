@@ -44,7 +44,6 @@ _POLL = 0.2  # seconds between looks at batches that another run has
 
 _BUSY, _IN_PROCESS, _ALREADY_THERE = 160, 199, 124
 
-
 _TOO_LONG = "Too much time has passed for it to be sent without asking the gateway first: resume the campaign."
 
 
@@ -275,5 +274,5 @@ def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]
     again = refusal.code == _BUSY
     if attempt.uncertain_before is not None:
         return "unknown", f"An earlier attempt got no answer, and then: {refusal}", again
-    certainly_not_taken_yet = again or refusal.kind.stops_campaign
-    return ("planned" if certainly_not_taken_yet else "refused"), str(refusal), again
+    may_pass_later = again or refusal.kind.stops_campaign
+    return ("planned" if may_pass_later else "refused"), str(refusal), again

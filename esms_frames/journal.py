@@ -11,8 +11,8 @@ Four tables, in words that a person with any SQL tool can read; all times are Vi
 ``journal``
     The version of these tables.
 
-A batch's ``status`` is ``planned`` (it certainly never arrived), ``sending``, ``unknown`` (it may have arrived),
-``accepted``, ``already_sent``, ``refused``, or ``withdrawn`` (planned, then replaced before it was ever tried).
+A batch's ``status`` is ``planned`` (it certainly was not taken yet), ``sending``, ``unknown`` (it may have been taken),
+``accepted``, ``already_sent``, ``refused``, or ``withdrawn`` (replaced by another batch while it was planned).
 ``uncertain_since`` is when the first attempt was made that may have arrived. ``holder`` is the run that works on the
 batch, until ``held_until`` (seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while
 it lasts; ``settled_by`` the one that learned what became of it.
@@ -252,12 +252,10 @@ class Journal:
         """Find a campaign, or begin it."""
         key = {"name": name, "gateway": gateway, "account": account}
         with self._database.begin() as connection:
-            for _ in range(2):
-                found = connection.execute(sa.select(_campaigns.c.id).filter_by(**key)).scalar_one_or_none()
-                if found is not None:
-                    return Scope(found, **key)
+            ids = sa.select(_campaigns.c.id).filter_by(**key)
+            if connection.execute(ids).first() is None:
                 connection.execute(sa.insert(_campaigns).values(**key, created_at=_text(clock.now())))
-        raise AssertionError("a campaign that was just written is there")
+            return Scope(connection.execute(ids).scalar_one(), **key)
 
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
@@ -278,10 +276,9 @@ class Journal:
     ) -> list[Batch]:
         """Let a function decide which batches to withdraw and which to add; write that.
 
-        It is given the batches that there are, and all request ids that the campaign has ever used.
-
-        It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches
-        and numbers are on disk.
+        It is given the batches that there are, and all request ids that the campaign has ever used. It is one
+        transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and numbers
+        are on disk.
         """
         with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
@@ -324,9 +321,9 @@ class Journal:
             if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
                 return None
             now = clock.now()
-            earlier = connection.execute(
-                sa.select(_attempts.c.outcome, _attempts.c.code).where(_attempts.c.batch_id == batch.id)
-            ).all()
+            earlier = set(
+                connection.execute(sa.select(_attempts.c.outcome).where(_attempts.c.batch_id == batch.id)).scalars()
+            )
             connection.execute(
                 sa.update(_batches)
                 .where(_batches.c.id == batch.id)
@@ -348,8 +345,8 @@ class Journal:
                 batch_id=batch.id,
                 number=held.attempts + 1,
                 uncertain_before=_moment(held.uncertain_since),
-                unanswered_before=any(row.outcome in {None, "unanswered"} for row in earlier),
-                refused_before=any(row.outcome == "refused" for row in earlier),
+                unanswered_before=bool(earlier & {None, "unanswered"}),
+                refused_before="refused" in earlier,
                 started_at=now,
             )
 

@@ -100,7 +100,7 @@ class Message:
         """Check every field, and bring each into the one form that the rest of the package relies on."""
         object.__setattr__(self, "content", _checked_content(self.content))
         object.__setattr__(self, "brandname", _checked_brandname(self.brandname))
-        object.__setattr__(self, "sms_type", _checked_type(self.sms_type))
+        object.__setattr__(self, "sms_type", checked_type(self.sms_type))
         object.__setattr__(self, "send_at", _checked_time(self.send_at))
         object.__setattr__(self, "callback_url", _checked_url(self.callback_url))
 
@@ -254,7 +254,8 @@ def _checked_brandname(brandname: object) -> str:
     return brandname
 
 
-def _checked_type(sms_type: object) -> SmsType:
+def checked_type(sms_type: object) -> SmsType:
+    """Check the name of a type."""
     try:
         return SmsType(sms_type)  # type: ignore[arg-type]
     except ValueError:

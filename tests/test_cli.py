@@ -197,6 +197,8 @@ def test_a_campaign_can_be_resumed_and_its_results_had_again(run, live, file, tm
     assert resumed.exit_code == 0
     assert "50  accepted" in resumed.output
     assert len(live.sent) == 50
+    pd.read_csv(file, dtype=str).assign(status="old customer").to_csv(tmp_path / "old.csv", index=False)
+    assert "50  accepted" in run("results", "Tết", "--customers", "old.csv").output
     again = run("results", "Tết", "--customers", file, "--output", "again.csv")
     assert again.exit_code == 0
     assert ef.read_customers(tmp_path / "again.csv")["status"].value_counts().to_dict() == {

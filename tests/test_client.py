@@ -528,6 +528,23 @@ def test_the_messages_of_a_period_come_page_by_page(sandbox, client, message, at
     assert list(client.sent_between(start + 2 * hour, start + 3 * hour, "customer_care")) == []
 
 
+def test_a_page_is_asked_for_again_only_where_that_may_help_and_only_if_asked_to(script):
+    period = datetime(2030, 1, 31), datetime(2030, 2, 1), "advertising"
+    for body, attempts, asked in (
+        (b"", 1, 1),
+        (b"", 2, 2),
+        (b'{"CodeResult":"160"}', 2, 2),
+        (b'{"CodeResult":"101"}', 2, 1),
+    ):
+        script.says(body)
+        script.requests.clear()
+        with pytest.raises(ef.GatewayError):
+            list(connect(script).sent_between(*period, attempts=attempts))
+        assert len(script.requests) == asked
+    with pytest.raises(ef.InvalidInput, match="customer_care"):
+        list(connect(script).sent_between(datetime(2030, 1, 31), datetime(2030, 2, 1), "promo"))
+
+
 def test_pages_that_end_too_early_are_no_answer(script):
     script.says(b'{"CodeResult":"100","CountTotal":5,"SentData":[]}')
     with pytest.raises(ef.NoAnswer, match="0 of 5"):
