@@ -1,22 +1,4 @@
-"""The durable log of every batch, written before anything is sent: who has been texted what, and what is uncertain.
-
-Four tables, in words that a person with any SQL tool can read; all times are Vietnam time in ISO 8601:
-
-``campaigns``
-    One row for each name within one gateway and account. The account is a short fingerprint, never a key.
-``batches``
-    What one request carries: its request id, text and numbers (``phones``, separated by blanks), and what became of it.
-``attempts``
-    Every time a batch was tried, with the outcome; one without an outcome was cut short, and may have arrived.
-``journal``
-    The version of these tables.
-
-A batch's ``status`` is ``planned`` (it certainly was not taken yet), ``sending``, ``unknown`` (it may have been taken),
-``accepted``, ``already_sent``, ``refused``, or ``withdrawn`` (replaced by another batch while it was planned).
-``uncertain_since`` is when the first attempt was made that may have arrived. ``holder`` is the run that works on the
-batch, until ``held_until`` (seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while
-it lasts; ``settled_by`` the one that learned what became of it.
-"""
+"""The durable log of every batch, written before anything is sent: who has been texted what, and what is uncertain."""
 
 from __future__ import annotations
 
@@ -32,10 +14,10 @@ import pandas as pd
 import psutil
 import sqlalchemy as sa
 
-from esms_frames import clock
+from esms_frames import clock, schema
 from esms_frames.database import Database
-from esms_frames.errors import JournalError
 from esms_frames.message import Message
+from esms_frames.schema import attempts, batches, campaigns, moment_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,64 +26,6 @@ if TYPE_CHECKING:
 
 _CLOCK_SET = 30.0  # seconds
 _IDLE = timedelta(hours=1)
-
-_metadata = sa.MetaData()
-_journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
-_campaigns = sa.Table(
-    "campaigns",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("gateway", sa.Text, nullable=False),
-    sa.Column("account", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.UniqueConstraint("name", "gateway", "account"),
-)
-_batches = sa.Table(
-    "batches",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("campaign_id", sa.ForeignKey("campaigns.id"), nullable=False),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text),
-    sa.Column("code", sa.Integer),
-    sa.Column("sms_id", sa.Text),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("sent_at", sa.Text),
-    sa.Column("uncertain_since", sa.Text),
-    sa.Column("planned_by", sa.Text),
-    sa.Column("settled_by", sa.Text),
-    sa.Column("holder", sa.Text),
-    sa.Column("held_until", sa.Float),
-    sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("content", sa.Text, nullable=False),
-    sa.Column("brandname", sa.Text, nullable=False),
-    sa.Column("sms_type", sa.Text, nullable=False),
-    sa.Column("send_at", sa.Text),
-    sa.Column("callback_url", sa.Text),
-    sa.Column("floor", sa.Integer, nullable=False),
-    sa.Column("size", sa.Integer, nullable=False),
-    sa.Column("phones", sa.Text, nullable=False),
-    sa.UniqueConstraint("campaign_id", "number"),
-    sa.UniqueConstraint("campaign_id", "request_id"),
-)
-_attempts = sa.Table(
-    "attempts",
-    _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("batch_id", sa.ForeignKey("batches.id"), nullable=False, index=True),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("run", sa.Text, nullable=False),
-    sa.Column("started_at", sa.Text, nullable=False),
-    sa.Column("ended_at", sa.Text),
-    sa.Column("outcome", sa.Text),
-    sa.Column("code", sa.Integer),
-)
-
-# Each entry brings the tables from the version of its position to the next; the first makes them.
-_MIGRATIONS: list[Callable[[sa.Connection], None]] = [_metadata.create_all]
 
 UNFINISHED = ("planned", "sending", "unknown")
 
@@ -200,7 +124,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._database = Database(path)
         with self._database.begin() as connection:
-            self._migrate(connection)
+            schema.migrate(connection, self._database.where)
             self._database.check_locks()
 
     def __repr__(self) -> str:
@@ -220,26 +144,26 @@ class Journal:
             ``accepted``, ``refused``, ``unknown`` and ``unfinished``.
         """
         counted = {
-            "accepted": _batches.c.status.in_(["accepted", "already_sent"]),
-            "refused": _batches.c.status == "refused",
-            "unknown": _batches.c.status.in_(["unknown", "sending"]),
-            "unfinished": _batches.c.status == "planned",
+            "accepted": batches.c.status.in_(["accepted", "already_sent"]),
+            "refused": batches.c.status == "refused",
+            "unknown": batches.c.status.in_(["unknown", "sending"]),
+            "unfinished": batches.c.status == "planned",
         }
         sums = [
-            sa.func.coalesce(sa.func.sum(sa.case((condition, _batches.c.size), else_=0)), 0).label(name)
+            sa.func.coalesce(sa.func.sum(sa.case((condition, batches.c.size), else_=0)), 0).label(name)
             for name, condition in counted.items()
         ]
         query = (
             sa.select(
-                _campaigns.c.name.label("campaign"),
-                _campaigns.c.gateway,
-                _campaigns.c.account,
-                _campaigns.c.created_at,
+                campaigns.c.name.label("campaign"),
+                campaigns.c.gateway,
+                campaigns.c.account,
+                campaigns.c.created_at,
                 *sums,
             )
-            .join_from(_campaigns, _batches, isouter=True)
-            .group_by(_campaigns.c.id)
-            .order_by(_campaigns.c.id.desc())
+            .join_from(campaigns, batches, isouter=True)
+            .group_by(campaigns.c.id)
+            .order_by(campaigns.c.id.desc())
         )
         with self._database.begin() as connection:
             result = connection.execute(query)
@@ -252,14 +176,14 @@ class Journal:
         """Find a campaign, or begin it."""
         key = {"name": name, "gateway": gateway, "account": account}
         with self._database.begin() as connection:
-            ids = sa.select(_campaigns.c.id).filter_by(**key)
+            ids = sa.select(campaigns.c.id).filter_by(**key)
             if connection.execute(ids).first() is None:
-                connection.execute(sa.insert(_campaigns).values(**key, created_at=_text(clock.now())))
+                connection.execute(sa.insert(campaigns).values(**key, created_at=text_of(clock.now())))
             return Scope(connection.execute(ids).scalar_one(), **key)
 
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
-        query = sa.select(_campaigns).where(_campaigns.c.name == name).order_by(_campaigns.c.id.desc())
+        query = sa.select(campaigns).where(campaigns.c.name == name).order_by(campaigns.c.id.desc())
         with self._database.begin() as connection:
             return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
 
@@ -282,22 +206,22 @@ class Journal:
         """
         with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
-                connection.execute(sa.select(_campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            ids = sa.select(_batches.c.request_id).where(_batches.c.campaign_id == scope.id)
+                connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
+            ids = sa.select(batches.c.request_id).where(batches.c.campaign_id == scope.id)
             used = {request_id.split("/")[0] for request_id in connection.execute(ids).scalars()}
             withdrawn, added = decide(self._read(connection, scope), used)
             for batch in withdrawn:
                 connection.execute(
-                    sa.update(_batches)
-                    .where(_batches.c.id == batch.id, _batches.c.status == "planned")
+                    sa.update(batches)
+                    .where(batches.c.id == batch.id, batches.c.status == "planned")
                     .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
                 )
             highest = connection.execute(
-                sa.select(sa.func.max(_batches.c.number)).where(_batches.c.campaign_id == scope.id)
+                sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
             ).scalar()
             rows = [_row(scope, run, batch, (highest or 0) + place) for place, batch in enumerate(added, start=1)]
             if rows:
-                connection.execute(sa.insert(_batches), rows)
+                connection.execute(sa.insert(batches), rows)
             return self._read(connection, scope)
 
     def begin_attempt(self, batch: Batch, run: str, seconds: float) -> Attempt | None:
@@ -309,42 +233,44 @@ class Journal:
         with self._database.begin() as connection:
             held = connection.execute(
                 sa.select(
-                    _batches.c.status,
-                    _batches.c.holder,
-                    _batches.c.held_until,
-                    _batches.c.attempts,
-                    _batches.c.uncertain_since,
+                    batches.c.status,
+                    batches.c.holder,
+                    batches.c.held_until,
+                    batches.c.attempts,
+                    batches.c.uncertain_since,
                 )
-                .where(_batches.c.id == batch.id)
+                .where(batches.c.id == batch.id)
                 .with_for_update()
             ).one()
             if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
                 return None
             now = clock.now()
             earlier = set(
-                connection.execute(sa.select(_attempts.c.outcome).where(_attempts.c.batch_id == batch.id)).scalars()
+                connection.execute(sa.select(attempts.c.outcome).where(attempts.c.batch_id == batch.id)).scalars()
             )
             connection.execute(
-                sa.update(_batches)
-                .where(_batches.c.id == batch.id)
+                sa.update(batches)
+                .where(batches.c.id == batch.id)
                 .values(
                     status="sending",
                     holder=run,
                     held_until=time.time() + seconds,
                     attempts=held.attempts + 1,
-                    sent_at=_text(now),
-                    uncertain_since=held.uncertain_since or _text(now),
+                    sent_at=text_of(now),
+                    uncertain_since=held.uncertain_since or text_of(now),
                 )
             )
             written = connection.execute(
-                sa.insert(_attempts).values(batch_id=batch.id, number=held.attempts + 1, run=run, started_at=_text(now))
+                sa.insert(attempts).values(
+                    batch_id=batch.id, number=held.attempts + 1, run=run, started_at=text_of(now)
+                )
             )
             (attempt_id,) = written.inserted_primary_key or (0,)
             return Attempt(
                 id=attempt_id,
                 batch_id=batch.id,
                 number=held.attempts + 1,
-                uncertain_before=_moment(held.uncertain_since),
+                uncertain_before=moment_of(held.uncertain_since),
                 unanswered_before=bool(earlier & {None, "unanswered"}),
                 refused_before="refused" in earlier,
                 started_at=now,
@@ -373,33 +299,31 @@ class Journal:
             "reason": reason,
             "code": code,
             "sms_id": sms_id,
-            "uncertain_since": _text(uncertain_since if status == "unknown" else attempt.uncertain_before),
+            "uncertain_since": text_of(uncertain_since if status == "unknown" else attempt.uncertain_before),
         }
         if settled:
             values |= {"settled_by": run, "holder": None, "held_until": None}
         with self._database.begin() as connection:
             connection.execute(
-                sa.update(_attempts)
-                .where(_attempts.c.id == attempt.id)
-                .values(ended_at=_text(clock.now()), outcome=outcome, code=code)
+                sa.update(attempts)
+                .where(attempts.c.id == attempt.id)
+                .values(ended_at=text_of(clock.now()), outcome=outcome, code=code)
             )
             # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a
             # run that slept through its claim does not speak for the one that has it now.
-            last = [_batches.c.attempts == attempt.number, _batches.c.status.in_(UNFINISHED)]
-            condition = [_batches.c.status != "accepted"] if status == "accepted" else last
-            connection.execute(
-                sa.update(_batches).where(_batches.c.id == attempt.batch_id, *condition).values(**values)
-            )
+            last = [batches.c.attempts == attempt.number, batches.c.status.in_(UNFINISHED)]
+            condition = [batches.c.status != "accepted"] if status == "accepted" else last
+            connection.execute(sa.update(batches).where(batches.c.id == attempt.batch_id, *condition).values(**values))
 
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
-        row = sa.select(_batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id, *_unchanged(batch))
+        row = sa.select(batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id, *_unchanged(batch))
         with self._database.begin() as connection:
             held = connection.execute(row.with_for_update()).one_or_none()
             if held is None or not _claimable(held.holder, held.held_until, run):
                 return False
             mine = {"holder": run, "held_until": time.time() + seconds}
-            connection.execute(sa.update(_batches).where(_batches.c.id == batch.id).values(**mine))
+            connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(**mine))
             return True
 
     def settle(
@@ -412,31 +336,31 @@ class Journal:
         values: dict[str, Any] = {"status": status, "reason": reason, "sms_id": sms_id}
         values |= {"code": None, "holder": None, "held_until": None}
         if status == "planned":
-            values |= {"uncertain_since": None, "created_at": _text(clock.now()), "planned_by": None}
+            values |= {"uncertain_since": None, "created_at": text_of(clock.now()), "planned_by": None}
         elif status == "accepted":
             values |= {"uncertain_since": None, "settled_by": run}
         elif status is None:
             values |= {"status": batch.status}
         with self._database.begin() as connection:
             connection.execute(
-                sa.update(_batches)
-                .where(_batches.c.id == batch.id, _batches.c.holder == run, *_unchanged(batch))
+                sa.update(batches)
+                .where(batches.c.id == batch.id, batches.c.holder == run, *_unchanged(batch))
                 .values(**values)
             )
 
     def sms_ids(self, scope: Scope) -> set[str]:
         """Give the gateway's ids of all sends of an account, in whatever campaign."""
         query = (
-            sa.select(_batches.c.sms_id)
-            .join(_campaigns)
-            .where(_campaigns.c.gateway == scope.gateway, _campaigns.c.account == scope.account)
+            sa.select(batches.c.sms_id)
+            .join(campaigns)
+            .where(campaigns.c.gateway == scope.gateway, campaigns.c.account == scope.account)
         )
         with self._database.begin() as connection:
             return {sms_id for sms_id in connection.execute(query).scalars() if sms_id}
 
     def state(self, batch: Batch, run: str) -> tuple[str, bool]:
         """Give the present status of a batch, and whether another run that is alive works on it."""
-        query = sa.select(_batches.c.status, _batches.c.holder, _batches.c.held_until).where(_batches.c.id == batch.id)
+        query = sa.select(batches.c.status, batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id)
         with self._database.begin() as connection:
             row = connection.execute(query).one()
         held = row.status in UNFINISHED and not _claimable(row.holder, row.held_until, run)
@@ -445,46 +369,28 @@ class Journal:
     def release(self, run: str) -> None:
         """Give up every claim of a run that has ended."""
         with self._database.begin() as connection:
-            connection.execute(sa.update(_batches).where(_batches.c.planned_by == run).values(planned_by=None))
-            connection.execute(sa.update(_batches).where(_batches.c.holder == run).values(holder=None, held_until=None))
-
-    def _migrate(self, connection: sa.Connection) -> None:
-        there = sa.inspect(connection).get_table_names()
-        if there and _journal.name not in there:
-            raise JournalError(
-                f"{self._database.where} is a database of something else: name another file for the journal."
-            )
-        found = connection.execute(sa.select(_journal.c.version)).scalar() if there else 0
-        current = len(_MIGRATIONS)
-        if found is None or found > current:
-            raise JournalError(
-                f"The journal {self._database.where} was made by a newer version of esms_frames: update the package, "
-                "or name another file."
-            )
-        for migrate in _MIGRATIONS[found:]:
-            migrate(connection)
-        connection.execute(sa.delete(_journal))
-        connection.execute(sa.insert(_journal).values(version=current))  # also tells whether it can be written to
+            connection.execute(sa.update(batches).where(batches.c.planned_by == run).values(planned_by=None))
+            connection.execute(sa.update(batches).where(batches.c.holder == run).values(holder=None, held_until=None))
 
     def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
         query = (
-            sa.select(_batches)
-            .where(_batches.c.campaign_id == scope.id, _batches.c.status != "withdrawn")
-            .order_by(_batches.c.number)
+            sa.select(batches)
+            .where(batches.c.campaign_id == scope.id, batches.c.status != "withdrawn")
+            .order_by(batches.c.number)
         )
         tried = (
-            sa.select(_attempts.c.run, sa.func.max(_attempts.c.started_at))
-            .join(_batches)
-            .where(_batches.c.campaign_id == scope.id)
-            .group_by(_attempts.c.run)
+            sa.select(attempts.c.run, sa.func.max(attempts.c.started_at))
+            .join(batches)
+            .where(batches.c.campaign_id == scope.id)
+            .group_by(attempts.c.run)
         )
         last_seen = {run: str(moment) for run, moment in connection.execute(tried)}
-        idle = _text(clock.now() - _IDLE) or ""
+        idle = text_of(clock.now() - _IDLE) or ""
         return [_batch(row, last_seen, idle) for row in connection.execute(query)]
 
 
 def _unchanged(batch: Batch) -> tuple[sa.ColumnElement[bool], ...]:
-    return _batches.c.status == batch.status, _batches.c.attempts == batch.attempts
+    return batches.c.status == batch.status, batches.c.attempts == batch.attempts
 
 
 def run_name() -> str:
@@ -513,14 +419,6 @@ def _is_over(run: str | None) -> bool:
         return False
 
 
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(clock.VIETNAM).isoformat(timespec="microseconds")
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(clock.VIETNAM)
-
-
 def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]:
     message = batch.message
     return {
@@ -530,11 +428,11 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
         "status": "planned",
         "planned_by": run,
         "attempts": 0,
-        "created_at": _text(clock.now()),
+        "created_at": text_of(clock.now()),
         "content": message.content,
         "brandname": message.brandname,
         "sms_type": str(message.sms_type),
-        "send_at": _text(message.send_at),
+        "send_at": text_of(message.send_at),
         "callback_url": message.callback_url,
         "floor": batch.floor,
         "size": len(batch.numbers),
@@ -555,12 +453,12 @@ def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
         code=row.code,
         sms_id=row.sms_id,
         attempts=row.attempts,
-        sent_at=_moment(row.sent_at),
-        uncertain_since=_moment(row.uncertain_since),
+        sent_at=moment_of(row.sent_at),
+        uncertain_since=moment_of(row.uncertain_since),
         settled_by=row.settled_by,
         created_at=datetime.fromisoformat(row.created_at),
         is_abandoned=row.status == "planned" and planner_gone and unheld,
-        message=Message.restored(row.content, row.brandname, row.sms_type, _moment(row.send_at), row.callback_url),
+        message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
         floor=row.floor,
         numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),
     )

@@ -18,7 +18,7 @@ import pytest
 from conftest import FIFTY
 
 import esms_frames as ef
-from esms_frames import database
+from esms_frames import database, schema
 from esms_frames import journal as journal_module
 from esms_frames.journal import NewBatch, run_name
 
@@ -225,10 +225,11 @@ def test_a_journal_of_an_older_version_is_brought_up(path, customers, message, c
     def add_note(connection):
         connection.exec_driver_sql("ALTER TABLE campaigns ADD COLUMN note TEXT")
 
-    monkeypatch.setattr(journal_module, "_MIGRATIONS", [*journal_module._MIGRATIONS, add_note])
+    version = len(schema._MIGRATIONS) + 1
+    monkeypatch.setattr(schema, "_MIGRATIONS", [*schema._MIGRATIONS, add_note])
     ef.Journal(path).close()
     ef.Journal(path).close()
-    assert rows(path, "SELECT version FROM journal") == [(2,)]
+    assert rows(path, "SELECT version FROM journal") == [(version + 1,)]
     assert rows(path, "SELECT name, note FROM campaigns") == [("Tết", None)]
     monkeypatch.undo()
     with pytest.raises(ef.JournalError, match="newer version"):
@@ -239,7 +240,7 @@ def test_many_processes_may_make_it_at_once(path):
     code = f"import esms_frames as ef; ef.Journal({str(path)!r}).campaigns()"
     several = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in several] == [b""] * 4
-    assert rows(path, "SELECT version FROM journal") == [(1,)]
+    assert rows(path, "SELECT version FROM journal") == [(len(schema._MIGRATIONS) + 1,)]
 
 
 # Claims
@@ -434,3 +435,15 @@ def test_campaigns_are_listed_with_their_counts(journal, customers, message, cli
 
 def test_its_repr_shows_where_it_is_and_no_password(path):
     assert str(path) in repr(ef.Journal(path))
+
+
+def test_a_journal_of_the_first_version_keeps_its_batches(path, customers, message, client):
+    sent(customers, message, client, campaign="Tết", journal=path)
+    with sqlite3.connect(path) as old:  # as it was before segments, rules and the do-not-contact list
+        for column in ("segment", "rules", "split_from"):
+            old.execute(f"ALTER TABLE batches DROP COLUMN {column}")
+        old.execute("DROP TABLE do_not_contact")
+        old.execute("UPDATE journal SET version = 1")
+    assert (ef.results("Tết", journal=path)["status"] == "accepted").all()
+    assert rows(path, "SELECT version FROM journal") == [(2,)]
+    assert rows(path, "SELECT count(*) FROM do_not_contact") == [(0,)]

@@ -25,6 +25,7 @@ results
 settling
 delivery
 journal
+schema
 database
 client
 wire

@@ -1,0 +1,141 @@
+"""The journal's tables, and how older ones become them.
+
+All times are Vietnam time in ISO 8601, and the words are such that a person with any SQL tool can read them:
+
+``campaigns``
+    One row for each name within one gateway and account. The account is a short fingerprint, never a key.
+``batches``
+    What one request carries: its request id, text and numbers (``phones``, separated by blanks), and what became of it.
+``attempts``
+    Every time a batch was tried, with the outcome; one without an outcome was cut short, and may have arrived.
+``do_not_contact``
+    Numbers that are never to get advertising, with reason and date.
+``journal``
+    The version of these tables.
+
+A batch's ``status`` is ``planned`` (it certainly was not taken yet), ``sending``, ``unknown`` (it may have been taken),
+``accepted``, ``already_sent``, ``refused``, ``split`` (it was refused, and its halves are batches of their own, whose
+``split_from`` is its id), or ``withdrawn`` (replaced by another batch while it was planned). ``uncertain_since`` is when
+the first attempt was made that may have arrived. ``holder`` is the run that works on the batch, until ``held_until``
+(seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while it lasts; ``settled_by`` the
+one that learned what became of it. ``segment`` is the segment that it belongs to, and ``rules`` the rules of advertising
+that it was sent under, separated by blanks (NULL in batches of before there were any: all of them for advertising).
+``size`` is how many numbers it had, whoever has been forgotten since.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from esms_frames import clock
+from esms_frames.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_metadata = sa.MetaData()
+_journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
+campaigns = sa.Table(
+    "campaigns",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("gateway", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "gateway", "account"),
+)
+batches = sa.Table(
+    "batches",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign_id", sa.ForeignKey("campaigns.id"), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("code", sa.Integer),
+    sa.Column("sms_id", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("sent_at", sa.Text),
+    sa.Column("uncertain_since", sa.Text),
+    sa.Column("planned_by", sa.Text),
+    sa.Column("settled_by", sa.Text),
+    sa.Column("holder", sa.Text),
+    sa.Column("held_until", sa.Float),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("brandname", sa.Text, nullable=False),
+    sa.Column("sms_type", sa.Text, nullable=False),
+    sa.Column("send_at", sa.Text),
+    sa.Column("callback_url", sa.Text),
+    sa.Column("floor", sa.Integer, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("phones", sa.Text, nullable=False),
+    sa.Column("segment", sa.Text),
+    sa.Column("rules", sa.Text),
+    sa.Column("split_from", sa.Integer),
+    sa.UniqueConstraint("campaign_id", "number"),
+    sa.UniqueConstraint("campaign_id", "request_id"),
+)
+attempts = sa.Table(
+    "attempts",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("batch_id", sa.ForeignKey("batches.id"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("code", sa.Integer),
+)
+do_not_contact = sa.Table(
+    "do_not_contact",
+    _metadata,
+    sa.Column("phone", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text),
+    sa.Column("added_at", sa.Text),
+)
+
+
+def _to_version_2(connection: sa.Connection) -> None:
+    for column, kind in (("segment", "TEXT"), ("rules", "TEXT"), ("split_from", "INTEGER")):
+        connection.exec_driver_sql(f"ALTER TABLE batches ADD COLUMN {column} {kind}")
+    do_not_contact.create(connection)
+
+
+_MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = [_to_version_2]
+"""What brings tables from version 1 to 2, and so on; new ones are made as they are today."""
+
+
+def migrate(connection: sa.Connection, where: str) -> None:
+    """Make the tables, or bring those that are there to today's version."""
+    there = sa.inspect(connection).get_table_names()
+    if there and _journal.name not in there:
+        raise JournalError(f"{where} is a database of something else: name another file for the journal.")
+    current = len(_MIGRATIONS) + 1
+    found = connection.execute(sa.select(_journal.c.version)).scalar() if there else current
+    if found is None or found > current:
+        raise JournalError(
+            f"The journal {where} was made by a newer version of esms_frames: update the package, or name another file."
+        )
+    if not there:
+        _metadata.create_all(connection)
+    for step in _MIGRATIONS[found - 1 :]:
+        step(connection)
+    connection.execute(sa.delete(_journal))
+    connection.execute(sa.insert(_journal).values(version=current))  # also tells whether it can be written to
+
+
+def text_of(moment: datetime | None) -> str | None:
+    """Write a moment as the tables hold it."""
+    return None if moment is None else moment.astimezone(clock.VIETNAM).isoformat(timespec="microseconds")
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """Read a moment of the tables."""
+    return None if text is None else datetime.fromisoformat(text).astimezone(clock.VIETNAM)
