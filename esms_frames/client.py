@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import json
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    LocationParseError,
-    MaxRetryError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
-
-from esms_frames import clock, wire
-from esms_frames.errors import GatewayError, InvalidInput, Kind, NoAnswer, Unreachable
+from esms_frames import clock, reports, wire
+from esms_frames.errors import InvalidInput, Kind, NoAnswer, Unreachable
 from esms_frames.message import (
     MAX_BATCH,
     MIN_BATCH,
     Message,
     SmsType,
     check_not_past,
+    checked_brandname,
     checked_campaign,
     checked_type,
 )
+from esms_frames.transport import LIVE_URL, Keys, Transport
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
-    from decimal import Decimal
 
-LIVE_URL = "https://rest.esms.vn/MainService.svc/json/"
+    import pandas as pd
+
+    from esms_frames.templates import Template
 
 SANDBOX = "sandbox"
 """What a gateway on this machine is called, wherever it listens."""
-
-SANDBOX_SERVER = "esms-frames-sandbox"
-"""How the answers of a sandbox name their server, by which it is told from a tunnel to a live gateway."""
-
-_LARGEST_ANSWER = 4 * 1024 * 1024  # a page of 500 messages takes a quarter of a MiB
-
-# What OpenSSL says when two sides don't come to speak TLS at all, before anything else is sent.
-_HANDSHAKE_FAILURES = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "UNRECOGNIZED_NAME")
 
 SEND_PATHS: Mapping[SmsType, str] = {
     SmsType.CUSTOMER_CARE: "SendMultipleMessage_V4/",
@@ -60,8 +42,11 @@ SEND_PATHS: Mapping[SmsType, str] = {
 """Where each type is sent to, by the vendor's pages on the two."""
 
 _REQUEST_ID = re.compile(r"[!-~]{1,50}")
+_SMS_ID = re.compile(r"[!-~]{1,64}")
 _PAGE_SIZE = 500  # the most that the gateway gives at once
 _NUMBERS = re.compile(r"(?:0[0-9]{9})*")
+
+_Found = TypeVar("_Found")
 
 
 class Client:
@@ -105,23 +90,11 @@ class Client:
         timeout: float | tuple[float, float] = (5.0, 60.0),
         send_paths: Mapping[str, str] | None = None,
     ) -> None:
-        self._api_key, self._secret_key = _Secret(api_key), _Secret(secret_key)
+        keys = Keys(api_key, secret_key)
         del api_key, secret_key  # what is raised below shows these names to verbose tracebacks
-        for name, key in (("api_key", self._api_key), ("secret_key", self._secret_key)):
-            if not key.is_usable():
-                raise InvalidInput(
-                    f"{name} is empty or holds unusual characters: copy it again from your eSMS account."
-                )
-        self._is_sandbox = False
-        self.clock_offset: timedelta | None = None
-        """By how much the gateway's clock was ahead of this machine's at the last answer; None where it did not say."""
-        self.base_url = _checked_base_url(base_url)
-        self.timeout = _checked_timeout(timeout)
+        keys.check()
+        self._transport = Transport(keys, base_url, timeout)
         self._send_paths = _checked_paths(send_paths or {})
-        self._session = requests.Session()
-        self._session.trust_env = not self.is_local  # a proxy from the environment has no way to this machine
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=64, max_retries=0))
 
     @classmethod
     def from_env(cls, **options: Any) -> Client:
@@ -148,6 +121,21 @@ class Client:
         return cls(os.environ["ESMS_API_KEY"], os.environ["ESMS_SECRET_KEY"], **options)
 
     @property
+    def base_url(self) -> str:
+        """Where the gateway is, with a slash at the end."""
+        return self._transport.base_url
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        """Seconds to wait for a connection and for an answer."""
+        return self._transport.timeout
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """By how much the gateway's clock was ahead of this machine's at the last answer; None where it did not say."""
+        return self._transport.clock_offset
+
+    @property
     def gateway(self) -> str:
         """Which gateway it is: its host, or ``sandbox`` on this machine, wherever it listens."""
         parts = urlsplit(self.base_url)
@@ -160,17 +148,17 @@ class Client:
 
         After a change of the ApiKey it is another, and campaigns begin anew under it.
         """
-        return hashlib.sha256(b"esms_frames account " + self._api_key.reveal().encode()).hexdigest()[:12]
+        return hashlib.sha256(b"esms_frames account " + self._transport.keys.reveal()[0].encode()).hexdigest()[:12]
 
     @property
     def is_sandbox(self) -> bool:
         """Whether the last answer came from a sandbox on this machine, which delivers nothing; False before the first."""
-        return self.is_local and self._is_sandbox
+        return self.is_local and self._transport.was_sandbox
 
     @property
     def is_local(self) -> bool:
         """Whether the address is on this machine; usually a sandbox, but it may be a tunnel to a live gateway."""
-        return _is_loopback(urlsplit(self.base_url).hostname or "")
+        return self._transport.is_local
 
     def send(
         self,
@@ -212,20 +200,16 @@ class Client:
         NoAnswer
             When it is uncertain whether the gateway took the batch; only the same `request_id` may be tried again.
         """
-        if not isinstance(message, Message):
-            raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
-        check_not_past(message)
+        check_not_past(_checked_message(message))
         batch = _checked_batch(phones, message, floor)
         if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
             raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
         if campaign is not None:
             campaign = checked_campaign(campaign)
 
-        def body() -> bytes:
-            return wire.send_body(self._keys, message, batch, request_id=request_id, campaign=campaign)
-
-        path = self._send_paths[message.sms_type]
-        return wire.read_send(self._post(path, wire.CONTENT_TYPE, body), self._mask)
+        return wire.read_send(
+            self._post_xml(self._send_paths[message.sms_type], message, batch, request_id, campaign), self._mask
+        )
 
     def balance(self) -> Decimal:
         """Ask how much money the account has.
@@ -240,7 +224,238 @@ class Client:
         Refused, Unreachable, NoAnswer
             As for `send`.
         """
-        return wire.read_balance(self._post_json("GetBalance_json", {}), self._mask)
+        return wire.read_balance(self._transport.post_json("GetBalance_json", {}), self._mask)
+
+    def estimate(self, message: Message, phones: Iterable[str]) -> reports.Estimate:
+        """Ask what a send would cost; nothing is sent.
+
+        It is an estimate, and what the gateway charges in the end has the last word. Advertising is priced by the gateway
+        as one batch. For customer care the gateway prices one number at a time, so the first number of each network is
+        asked for and its price multiplied by how many numbers the network has: a handful of requests for any count.
+
+        Parameters
+        ----------
+        message : Message
+            The text and how it is to be sent.
+        phones : list, Series or other iterable of str
+            Different numbers, ``0`` and nine digits each: 30 to 5000 for advertising, any count for customer care.
+
+        Returns
+        -------
+        Estimate
+            Its ``price`` in VND for all ``recipients`` together.
+
+        Raises
+        ------
+        InvalidInput
+            When a number or their count is not what the gateway takes.
+        Refused, Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> with ef.Sandbox() as sandbox:
+        ...     sandbox.client().estimate(ef.Message("Cam on quy khach!", "Baotrixemay"), ["0901888484", "0918238965"])
+        Estimate(price=Decimal('1680'), recipients=2)
+        """
+        message = _checked_message(message)
+        message = Message.restored(message.content, message.brandname, message.sms_type, None, None)
+        if message.sms_type is SmsType.ADVERTISING:
+            batch = _checked_batch(phones, message, MIN_BATCH)
+            return reports.read_estimate(self._post_xml("SummaryMultipleSMSBrandname/", message, batch), self._mask)
+        price, recipients = Decimal(0), 0
+        for first, count in reports.by_network(_checked_batch(phones, message, 1, most=None)):
+            asked = {"Phone": first, "Content": message.content, "SmsType": "2", "BrandName": message.brandname}
+            answer = self._transport.get("SummaryMultipleMessage_V4_get", asked)
+            single = reports.read_estimate(answer, self._mask)
+            price, recipients = price + single.price * count, recipients + single.recipients * count
+        return reports.Estimate(price, recipients)
+
+    def rehearse(self, message: Message, phones: Iterable[str]) -> wire.Answer:
+        """Send to the real gateway without delivery: it checks the request, and stores, charges and delivers nothing.
+
+        It goes by the vendor's JSON operations with ``Sandbox`` = 1, not by the operations of `send`, and it is made with
+        the keys of a real account where the client is one's. For trying without an account there is `ef.Sandbox`.
+
+        Parameters
+        ----------
+        message : Message
+            The text and how it is sent.
+        phones : list, Series or other iterable of str
+            ``0`` and nine digits each: 30 to 5000 different numbers for advertising, exactly one for customer care.
+
+        Returns
+        -------
+        Answer
+            That the gateway would take it; the ``sms_id`` is of nothing that could be asked for later.
+
+        Raises
+        ------
+        InvalidInput
+            When a number or their count is not what the operation takes.
+        Refused, Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> message = ef.Message("2803 la ma xac minh dang ky Baotrixemay cua ban", "Baotrixemay")
+        >>> with ef.Sandbox() as sandbox:
+        ...     sandbox.client().rehearse(message, ["0901888484"]).code, len(sandbox.sent)
+        (100, 0)
+        """
+        check_not_past(_checked_message(message))
+        if message.sms_type is SmsType.ADVERTISING:
+            path, batch = "SendMultipleSMSBrandname_json/", _checked_batch(phones, message, MIN_BATCH)
+        else:
+            path, batch = "SendMultipleMessage_V4_post_json/", _checked_batch(phones, message, 1, most=1)
+        return wire.read_send(self._transport.post_json(path, wire.rehearsal_fields(message, batch)), self._mask)
+
+    def brandnames(self, *, attempts: int = 1) -> tuple[reports.Brandname, ...]:
+        """Ask for the sender names that are active for the account.
+
+        Parameters
+        ----------
+        attempts : int, optional
+            How often to ask before giving up; asking again changes nothing.
+
+        Returns
+        -------
+        tuple of Brandname
+            A name that is registered for several types is there for each.
+
+        Raises
+        ------
+        Refused, Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> with ef.Sandbox() as sandbox:
+        ...     [(one.name, str(one.sms_type)) for one in sandbox.client().brandnames()]
+        [('Baotrixemay', 'customer_care'), ('QC_ONLINE', 'advertising')]
+        """
+        ask = partial(self._transport.get_by_path, "GetListBrandname")
+        return self._patiently(attempts, lambda: reports.read_brandnames(ask(), self._mask))
+
+    def templates(self, brandname: str, *, attempts: int = 1) -> tuple[Template, ...]:
+        """Ask for the registered customer-care templates of a brandname; `ef.fits` compares a text with them.
+
+        Parameters
+        ----------
+        brandname : str
+            The registered name; case matters.
+        attempts : int, optional
+            How often to ask before giving up; asking again changes nothing.
+
+        Returns
+        -------
+        tuple of Template
+
+        Raises
+        ------
+        InvalidInput
+            When `brandname` can be none.
+        Refused, Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> with ef.Sandbox() as sandbox:
+        ...     sandbox.client().templates("Baotrixemay")[0].content
+        '{P1,20} la ma xac minh dang ky Baotrixemay cua ban'
+        """
+        asked = {"SmsType": str(SmsType.CUSTOMER_CARE.code), "Brandname": checked_brandname(brandname)}
+        ask = partial(self._transport.post_json, "GetTemplate/", asked)
+        return self._patiently(attempts, lambda: reports.read_templates(ask(), self._mask))
+
+    def status(self, sms_id: str, *, attempts: int = 1) -> reports.SendStatus:
+        """Ask how far a send has come; the gateway knows the sends of the last 7 days.
+
+        Parameters
+        ----------
+        sms_id : str
+            The gateway's id of the send, from the answer to it.
+        attempts : int, optional
+            How often to ask before giving up; asking again changes nothing.
+
+        Returns
+        -------
+        SendStatus
+
+        Raises
+        ------
+        InvalidInput
+            When `sms_id` can be none.
+        Refused
+            Also with code 105, to be tried later, when the gateway does not know the send, or does not know it yet.
+        Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> with ef.Sandbox(report_delay=0) as sandbox:
+        ...     client, numbers = sandbox.client(), [f"09018884{n}" for n in range(10, 40)]
+        ...     answer = client.send(ef.Message("Cam on quy khach!", "Baotrixemay"), numbers, request_id="r-1")
+        ...     status = client.status(answer.sms_id)
+        >>> status.send_status, status.recipients, status.delivered + status.failed, status.price
+        (5, 30, 30, Decimal('25500.0'))
+        """
+        asked = {"RefId": _checked_sms_id(sms_id)}
+        ask = partial(self._transport.get, "GetSendStatus", asked)
+        return self._patiently(attempts, lambda: reports.read_status(ask(), sms_id, self._mask))
+
+    def receivers(self, sms_id: str, *, attempts: int = 1) -> pd.DataFrame:
+        """Ask what became of each number of a send; the gateway knows the sends of the last 7 days.
+
+        Parameters
+        ----------
+        sms_id : str
+            The gateway's id of the send, from the answer to it.
+        attempts : int, optional
+            How often to ask before giving up; asking again changes nothing.
+
+        Returns
+        -------
+        DataFrame
+            One row a number, in the gateway's order:
+
+            - ``phone``: text, ``0`` and nine digits, whatever the gateway's spelling; NA where it can't be read.
+            - ``network``: text, as the gateway says it; NA where it says none.
+            - ``is_sent``: boolean, whether the message went out.
+            - ``delivered``: boolean, the gateway's SentResult. False is also said of what has no report yet, so look at
+              `status` to learn whether all reports have come.
+            - ``retries``: Int32, how often the gateway sent it again.
+
+            What the gateway does not say is NA.
+
+        Raises
+        ------
+        InvalidInput
+            When `sms_id` can be none.
+        Refused
+            Also with code 105, to be tried later, when the gateway does not know the send, or does not know it yet.
+        Unreachable, NoAnswer
+            As for `send`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> with ef.Sandbox(report_delay=0) as sandbox:
+        ...     client, numbers = sandbox.client(), [f"09018884{n}" for n in range(10, 40)]
+        ...     answer = client.send(ef.Message("Cam on quy khach!", "Baotrixemay"), numbers, request_id="r-1")
+        ...     client.receivers(answer.sms_id).head(2)
+                phone   network  is_sent  delivered  retries
+        0  0901888410  Mobifone     True       True        0
+        1  0901888411  Mobifone     True       True        0
+        """
+        asked = {"RefId": _checked_sms_id(sms_id)}
+        ask = partial(self._transport.get, "GetSmsReceiverStatus_get", asked)
+        return self._patiently(attempts, lambda: reports.read_receivers(ask(), self._mask))
 
     def sent_between(
         self, start: datetime, end: datetime, sms_type: str, *, attempts: int = 1
@@ -276,26 +491,72 @@ class Client:
         }
         come, total, page = 0, 1, 1
         while come < total:
-            total, messages = self._sent_page({**period, "Page": page}, attempts)
+            ask = partial(self._transport.post_json, "GetSmsSentData_V2", {**period, "Page": page})
+            total, messages = self._patiently(attempts, lambda ask=ask: wire.read_sent(ask(), self._mask))  # type: ignore[misc]
             if not messages and come < total:
                 raise NoAnswer(f"The gateway gave {come:,} of {total:,} messages of the period: ask again later.")
             yield from messages
             come, page = come + len(messages), page + 1
 
-    def _sent_page(self, asked: Mapping[str, object], attempts: int) -> tuple[int, list[wire.SentMessage]]:
+    def sent_frame(self, start: datetime, end: datetime, sms_type: str, *, attempts: int = 1) -> pd.DataFrame:
+        """Ask for the messages of a period, all pages of them, as a frame.
+
+        Parameters
+        ----------
+        start, end, sms_type, attempts
+            As for `sent_between`, which gives them one by one.
+
+        Returns
+        -------
+        DataFrame
+            One row a message, in the gateway's order:
+
+            - ``phone``: text, ``0`` and nine digits, whatever the gateway's spelling; NA where it can't be read.
+            - ``content``, ``sms_id``, ``campaign``: text; empty where the gateway says none.
+            - ``price``: decimal, in VND; sums are exact.
+            - ``send_status``, ``send_result``: Int32, the gateway's SendStatus (5 done, 7 sent and awaiting a report) and
+              SendResult (1 delivered, 0 failed, 2 unknown).
+            - ``sent_at``: datetime in Vietnam time.
+
+            What the gateway does not say is NA.
+
+        Raises
+        ------
+        Refused, Unreachable, NoAnswer, InvalidInput
+            As for `sent_between`.
+
+        Examples
+        --------
+        >>> import esms_frames as ef
+        >>> from datetime import datetime, timedelta
+        >>> with ef.Sandbox() as sandbox:
+        ...     client, now = sandbox.client(), datetime.now().astimezone()
+        ...     numbers = [f"09018884{n}" for n in range(10, 40)]
+        ...     answer = client.send(ef.Message("Cam on quy khach!", "Baotrixemay"), numbers)
+        ...     hour = timedelta(hours=1)
+        ...     client.sent_frame(now - hour, now + hour, "customer_care")["price"].sum()
+        Decimal('25500.0000')
+        """
+        return reports.sent_frame(self.sent_between(start, end, sms_type, attempts=attempts))
+
+    def _patiently(self, attempts: int, ask: Callable[[], _Found]) -> _Found:
+        """Ask what changes nothing, again where that may help."""
         import stamina  # noqa: PLC0415 - for those who ask
+
+        if not isinstance(attempts, int) or attempts < 1:
+            raise InvalidInput(f"attempts is {attempts!r}: give a whole number from 1 up.")
 
         def is_worth_another(error: Exception) -> bool:
             return isinstance(error, (NoAnswer, Unreachable)) or getattr(error, "kind", None) is Kind.TRY_LATER
 
         for attempt in stamina.retry_context(on=is_worth_another, attempts=attempts, timeout=None, wait_max=8.0):
             with attempt:
-                return wire.read_sent(self._post_json("GetSmsSentData_V2", asked), self._mask)
+                return ask()
         raise AssertionError("the last attempt has returned or raised")
 
     def close(self) -> None:
         """Close the connections; a closed client opens new ones when it is used again."""
-        self._session.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -304,133 +565,42 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Client of {getattr(self, 'base_url', 'no gateway yet')}>"
+        return f"<Client of {self.base_url if hasattr(self, '_transport') else 'no gateway yet'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client holds keys and is not pickled: make one where it is needed, with Client.from_env().")
 
-    def _post_json(self, path: str, fields: Mapping[str, object]) -> dict[str, Any]:
+    def _post_xml(
+        self,
+        path: str,
+        message: Message,
+        batch: list[str],
+        request_id: str | None = None,
+        campaign: str | None = None,
+    ) -> dict[str, Any]:
         def body() -> bytes:
-            return json.dumps({**dict(zip(("ApiKey", "SecretKey"), self._keys(), strict=True)), **fields}).encode()
+            return wire.send_body(self._transport.keys.reveal, message, batch, request_id=request_id, campaign=campaign)
 
-        return self._post(path, "application/json", body)
-
-    def _post(self, path: str, content_type: str, body: Callable[[], bytes]) -> dict[str, Any]:
-        # The frames that hold keys are left before anything is raised, so that no traceback, however verbose, shows
-        # them: `_exchange` gives its error back instead of raising it.
-        found = self._exchange(path, content_type, body)
-        if isinstance(found, GatewayError):
-            raise found
-        return wire.read_json(*found, self._mask)
-
-    def _keys(self) -> tuple[str, str]:
-        return self._api_key.reveal(), self._secret_key.reveal()
+        return self._transport.post(path, wire.CONTENT_TYPE, body)
 
     def _mask(self, text: str) -> str:
         """Take the keys out of a text that is to be shown."""
-        for key in self._keys():
-            text = text.replace(key, "…")
-        return text
-
-    def _exchange(self, path: str, content_type: str, body: Callable[[], bytes]) -> tuple[int, bytes] | GatewayError:
-        where = urlsplit(self.base_url).netloc
-        data = _Body(body())
-        try:
-            with self._session.post(
-                self.base_url + path,
-                data=data,
-                headers={"Content-Type": content_type, "Accept": "application/json", "User-Agent": "esms-frames"},
-                timeout=self.timeout,
-                allow_redirects=False,  # a redirect would carry keys and numbers elsewhere, or send a batch twice
-                stream=True,
-            ) as response:
-                self.clock_offset = _offset(response.headers.get("Date"))
-                self._is_sandbox = response.headers.get("Server", "").startswith(SANDBOX_SERVER)
-                return response.status_code, _Body(_read(response, time.monotonic() + self.timeout[1]))
-        except Exception as error:  # noqa: BLE001 - whatever went wrong once the request may have left is uncertain
-            if _never_connected(error):
-                return Unreachable(
-                    f"No connection to {where} ({_cause(error)}), so nothing was sent: check the network and the "
-                    "address, then try again."
-                )
-            waited = " in time" if isinstance(error, (requests.Timeout, TimeoutError)) else ""
-            return NoAnswer(
-                f"{where} did not answer{waited} ({_cause(error)}): it is uncertain whether it took the request."
-            )
+        return self._transport.keys.mask(text)
 
 
-class _Secret:
-    """A key that shows itself only where it is asked to."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: object) -> None:
-        self._value = value.strip() if isinstance(value, str) else ""
-
-    def is_usable(self) -> bool:
-        return bool(self._value) and self._value.isascii() and self._value.isprintable()
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "<secret>"
+def _checked_message(message: object) -> Message:
+    if not isinstance(message, Message):
+        raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
+    return message
 
 
-class _Body(bytes):
-    """A body, which may hold the keys: debuggers and verbose tracebacks see only its length."""
-
-    def __repr__(self) -> str:
-        return f"<body of {len(self):,} bytes>"
-
-    __str__ = __repr__
+def _checked_sms_id(sms_id: object) -> str:
+    if not isinstance(sms_id, str) or not _SMS_ID.fullmatch(sms_id):
+        raise InvalidInput("sms_id is not 1 to 64 plain characters: take it from the answer to the send.")
+    return sms_id
 
 
-def _read(response: requests.Response, deadline: float) -> bytes:
-    """Read an answer, up to a size and a time that no answer of the gateway's comes near."""
-    parts: list[bytes] = []
-    while part := response.raw.read1(65_536, decode_content=True):
-        parts.append(part)
-        if sum(map(len, parts)) > _LARGEST_ANSWER:
-            raise ValueError("the answer does not end")
-        if time.monotonic() > deadline:
-            raise TimeoutError("the answer does not end in time")
-    return b"".join(parts)
-
-
-def _offset(date: str | None) -> timedelta | None:
-    """Compare the Date of an answer (RFC 9110) with this machine's clock."""
-    try:
-        return parsedate_to_datetime(date or "").astimezone(clock.VIETNAM) - clock.now()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _never_connected(error: Exception) -> bool:
-    """Tell whether the request certainly stayed here: no connection was made, to the gateway or to a proxy."""
-    reason = _reason(error)
-    if isinstance(reason, ProxyError):  # also what becomes of a connection through a proxy that is cut later
-        reason = reason.original_error
-        if isinstance(reason, OSError) and str(reason).startswith("Tunnel connection failed"):
-            return True
-    if isinstance(reason, SSLError):
-        return any(words in str(reason) for words in _HANDSHAKE_FAILURES)
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError, LocationParseError))
-
-
-def _cause(error: Exception) -> str:
-    """Name the cause without its text, which holds the whole address and, for some operations, the keys in it."""
-    return type(_reason(error)).__name__
-
-
-def _reason(error: Exception) -> Exception:
-    reason = error.args[0] if error.args else None
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    return reason if isinstance(reason, Exception) else error
-
-
-def _checked_batch(phones: Iterable[str], message: Message, floor: int) -> list[str]:
+def _checked_batch(phones: Iterable[str], message: Message, floor: int, most: int | None = MAX_BATCH) -> list[str]:
     if isinstance(phones, (str, bytes)) or not isinstance(phones, Iterable):
         raise InvalidInput(f"phones must be a list of numbers, not {type(phones).__name__}: pass [number, …].")
     if floor < MIN_BATCH and message.sms_type is SmsType.ADVERTISING:
@@ -442,29 +612,16 @@ def _checked_batch(phones: Iterable[str], message: Message, floor: int) -> list[
     different = len(set(batch))
     if different < len(batch):
         raise InvalidInput(f"phones holds {len(batch) - different:,} duplicates: nobody is to be texted twice.")
-    if not max(floor, 1) <= different <= MAX_BATCH:
+    if most == 1 and different != 1:
         raise InvalidInput(
-            f"phones holds {different:,} numbers and a request takes {max(floor, 1)} to {MAX_BATCH:,}: "
-            "make batches with ef.prepare."
+            f"phones holds {different:,} numbers and a rehearsal of customer care takes one: pass [number]."
+        )
+    if different < max(floor, 1) or (most is not None and different > most):
+        takes = f"at least {max(floor, 1)}" if most is None else f"{max(floor, 1)} to {most:,}"
+        raise InvalidInput(
+            f"phones holds {different:,} numbers and a request takes {takes}: make batches with ef.prepare."
         )
     return batch
-
-
-def _checked_base_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        host, secure = parts.hostname or "", parts.scheme == "https"
-        usable = parts.scheme in {"http", "https"} and host and not parts.query and not parts.fragment
-        _ = parts.port, host.encode("idna")
-    except (ValueError, AttributeError):
-        usable = False
-    if not usable:
-        raise InvalidInput(f"base_url is no http or https address without a query: the live gateway's is {LIVE_URL}")
-    if parts.username or parts.password:
-        raise InvalidInput("base_url holds a user name or password: pass the keys as api_key and secret_key instead.")
-    if not secure and not _is_loopback(host):
-        raise InvalidInput(f"base_url {url!r} would send your keys unencrypted: use https (http is for the sandbox).")
-    return url if url.endswith("/") else url + "/"
 
 
 def _in_vietnam(moment: datetime) -> str:
@@ -479,17 +636,3 @@ def _checked_paths(paths: Mapping[str, str]) -> dict[SmsType, str]:
             f"send_paths names {unknown[0]!r}: its keys are {' and '.join(map(repr, map(str, SmsType)))}."
         )
     return {**SEND_PATHS, **{SmsType(kind): path for kind, path in paths.items()}}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _checked_timeout(timeout: object) -> tuple[float, float]:
-    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    if len(pair) != 2 or not all(isinstance(t, (int, float)) and 0 < t < float("inf") for t in pair):
-        raise InvalidInput(f"timeout is {timeout!r}: give seconds above 0, one number or (to connect, to answer).")
-    return float(pair[0]), float(pair[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+
+MONEY = pd.ArrowDtype(pa.decimal128(18, 4))
+"""The dtype of amounts: decimals with four places, as the gateway writes them, whose sums are exact."""
+
+_PLACES = Decimal("0.0001")
 
 
 @cache
@@ -37,3 +44,9 @@ def category_from_codes(codes: NDArray[np.signedinteger[Any]], categories: Seque
     """Build a categorical column: row i is ``categories[codes[i]]``, and NA where the code is negative."""
     labels: Any = list(map(str, categories))  # plain text, also of enums
     return pd.Categorical.from_codes(codes, categories=labels)
+
+
+def money(values: Sequence[Decimal | int | None]) -> Any:
+    """Build a column of amounts in VND, below 10**14 each and rounded to four places; NA for None."""
+    rounded = [None if value is None else Decimal(value).quantize(_PLACES) for value in values]
+    return pd.array(pa.array(rounded, MONEY.pyarrow_dtype), dtype=MONEY)

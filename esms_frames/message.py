@@ -99,7 +99,7 @@ class Message:
     def __post_init__(self) -> None:
         """Check every field, and bring each into the one form that the rest of the package relies on."""
         object.__setattr__(self, "content", _checked_content(self.content))
-        object.__setattr__(self, "brandname", _checked_brandname(self.brandname))
+        object.__setattr__(self, "brandname", checked_brandname(self.brandname))
         object.__setattr__(self, "sms_type", checked_type(self.sms_type))
         object.__setattr__(self, "send_at", _checked_time(self.send_at))
         object.__setattr__(self, "callback_url", _checked_url(self.callback_url))
@@ -236,7 +236,8 @@ def _checked_content(content: object) -> str:
     return unicodedata.normalize("NFC", content)
 
 
-def _checked_brandname(brandname: object) -> str:
+def checked_brandname(brandname: object) -> str:
+    """Check the name of a sender."""
     way_out = "write the sender name as it is registered with eSMS."
     if not isinstance(brandname, str):
         raise InvalidMessage("brandname", f"brandname must be text, not {type(brandname).__name__}: {way_out}")

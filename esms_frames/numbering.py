@@ -42,6 +42,8 @@ _NEW_PREFIX = {
 
 # The gateway's networks in the order of its ids, and phonenumbers' names where they differ.
 _GATEWAY_ORDER = ("Viettel", "MobiFone", "VinaPhone", "Vietnamobile", "Gmobile", "iTel", "Reddi")
+GATEWAY_NETWORKS = dict(enumerate(_GATEWAY_ORDER, 1))
+"""The gateway's NetworkID of each network, and its name."""
 _GATEWAY_NAME = {"Vinaphone": "VinaPhone", "G-Mobile": "Gmobile", "Indochina Telecom": "iTel"}
 
 # iTel's 087 was VinaPhone's range before, and phonenumbers still says so.

@@ -16,6 +16,7 @@ from lxml import etree
 
 from esms_frames import clock
 from esms_frames.errors import BadAnswer, Refused
+from esms_frames.message import Encoding, SmsType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,9 @@ _NO_CONTACTS = b"<CONTACTS/>"
 _OPEN, _BETWEEN, _CLOSE = "<CUSTOMER><PHONE>", "</PHONE></CUSTOMER><CUSTOMER><PHONE>", "</PHONE></CUSTOMER>"
 _EXCERPT, _LOOKED_AT = 120, 4096
 _CODE = re.compile("[0-9]{1,9}")
+_WHOLE = re.compile(r"[0-9]{1,10}(?:\.0{1,9})?")
+_AMOUNT = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,9})?")
+_TOO_MANY = 2**31
 
 Mask = Callable[[str], str]
 
@@ -84,6 +88,28 @@ def send_body(
     return b"".join([account.format(*map(escape, keys())).encode(), envelope.removeprefix(b"<RQST>"), contacts, end])
 
 
+def rehearsal_fields(message: Message, phones: Sequence[str]) -> dict[str, object]:
+    """Give the fields, but for the keys, of a rehearsal by JSON: a list of numbers for advertising, else one number.
+
+    Names and values are those of the vendor's pages on the two operations and on its test environment; IsUnicode is
+    shown for customer care only.
+    """
+    is_single = message.sms_type is SmsType.CUSTOMER_CARE
+    fields: dict[str, object] = {
+        "Content": message.content,
+        **({"Phone": phones[0]} if is_single else {"Phones": list(phones)}),
+        "Brandname": message.brandname,
+        "SmsType": str(message.sms_type.code),
+    }
+    if is_single and message.encoding is Encoding.UCS2:
+        fields["IsUnicode"] = "1"
+    if message.send_at:
+        fields["SendDate"] = f"{message.send_at:%Y-%m-%d %H:%M:%S}"
+    if message.callback_url:
+        fields["CallbackUrl"] = message.callback_url
+    return {**fields, "Sandbox": "1"}
+
+
 def read_json(status: int, body: bytes, mask: Mask = str) -> dict[str, Any]:
     """Read an answer: a JSON object with HTTP status 200, amounts as decimals; anything else is a `BadAnswer`.
 
@@ -111,7 +137,7 @@ def read_code(answer: dict[str, Any], mask: Mask = str) -> int:
     code = next((answer[name] for name in ("CodeResult", "CodeResponse") if answer.get(name) is not None), None)
     if isinstance(code, (str, int)) and not isinstance(code, bool) and _CODE.fullmatch(str(code).strip()):
         return int(code)
-    raise _lacking("code", answer, mask)
+    raise lacking("code", answer, mask)
 
 
 def check_accepted(answer: dict[str, Any], mask: Mask = str) -> int:
@@ -126,16 +152,16 @@ def read_send(answer: dict[str, Any], mask: Mask = str) -> Answer:
     """Read the answer to a send."""
     code = check_accepted(answer, mask)
     sms_id = answer.get("SMSID")
-    return Answer(code, _encodable(str(sms_id)) if sms_id else None)
+    return Answer(code, encodable(str(sms_id)) if sms_id else None)
 
 
 def read_balance(answer: dict[str, Any], mask: Mask = str) -> Decimal:
     """Read the answer to a question for the balance, in VND."""
     check_accepted(answer, mask)
-    balance = answer.get("Balance")
-    if isinstance(balance, (int, Decimal)) and not isinstance(balance, bool):
-        return Decimal(balance)
-    raise _lacking("balance", answer, mask)
+    balance = amount(answer.get("Balance"))
+    if balance is None:
+        raise lacking("balance", answer, mask)
+    return balance
 
 
 @dataclass(frozen=True)
@@ -150,7 +176,7 @@ class SentMessage:
         The id of the send that it was part of.
     campaign : str
         The campaign's name that came with it; empty without.
-    price : Decimal
+    price : Decimal or None
         In VND.
     send_status, send_result : int or None
         The gateway's SendStatus and SendResult.
@@ -162,7 +188,7 @@ class SentMessage:
     content: str
     sms_id: str
     campaign: str
-    price: Decimal
+    price: Decimal | None
     send_status: int | None
     send_result: int | None
     sent_at: datetime | None
@@ -171,22 +197,21 @@ class SentMessage:
 def read_sent(answer: dict[str, Any], mask: Mask = str) -> tuple[int, list[SentMessage]]:
     """Read one page of the messages of a period: how many there are in all, and those of the page."""
     check_accepted(answer, mask)
-    total, rows = answer.get("CountTotal"), answer.get("SentData")
-    if not isinstance(total, int) or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _lacking("list of messages", answer, mask)
+    total, rows = whole(answer.get("CountTotal")), rows_of(answer, "SentData", mask)
+    if total is None:
+        raise lacking("count of messages", answer, mask)
     return total, [_sent(row) for row in rows]
 
 
 def _sent(row: dict[str, Any]) -> SentMessage:
-    price = row.get("SellPrice")
     return SentMessage(
-        phone=_encodable(str(row.get("Phone") or "")),
-        content=_encodable(str(row.get("Content") or "")),
-        sms_id=_encodable(str(row.get("ReferenceId") or "")),
-        campaign=_encodable(str(row.get("Campaign") or "")),
-        price=Decimal(price) if isinstance(price, (int, Decimal)) else Decimal(0),
-        send_status=_integer(row.get("SendStatus")),
-        send_result=_integer(row.get("SendResult")),
+        phone=encodable(str(row.get("Phone") or "")),
+        content=encodable(str(row.get("Content") or "")),
+        sms_id=encodable(str(row.get("ReferenceId") or "")),
+        campaign=encodable(str(row.get("Campaign") or "")),
+        price=amount(row.get("SellPrice")),
+        send_status=whole(row.get("SendStatus")),
+        send_result=whole(row.get("SendResult")),
         sent_at=read_date(str(row.get("SentTime") or "")),
     )
 
@@ -197,12 +222,35 @@ def read_date(text: str) -> datetime | None:
     return datetime.fromtimestamp(int(found[1]) / 1000, clock.VIETNAM) if found else None
 
 
-def _integer(value: object) -> int | None:
+def rows_of(answer: dict[str, Any], name: str, mask: Mask) -> list[dict[str, Any]]:
+    """Take a list of objects out of an answer; one that is null is empty."""
+    rows = answer.get(name, ...)
+    if rows is None:
+        return []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise lacking(f"list {name}", answer, mask)
+    return rows
+
+
+def whole(value: object) -> int | None:
+    """Read a whole number from 0 up, which comes as a number, and as text by the vendor's tables; None if it is none."""
     text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    if not _WHOLE.fullmatch(text):
+        return None
+    number = int(text.partition(".")[0])
+    return number if number < _TOO_MANY else None
 
 
-def _lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
+def amount(value: object) -> Decimal | None:
+    """Read an amount of money, which comes as a number, and as text by the vendor's tables; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        return None
+    text = str(value).strip()
+    return Decimal(text) if _AMOUNT.fullmatch(text) else None
+
+
+def lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
+    """Make the error for an answer with code 100 in which something is missing, or of another kind."""
     excerpt = _excerpt(json.dumps(answer, default=str, ensure_ascii=False)[:_LOOKED_AT], mask)
     return BadAnswer(
         f"The gateway's answer holds no {what} ({excerpt!r}): what became of the request is not known, ask again later.",
@@ -213,11 +261,11 @@ def _lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
 
 def _excerpt(text: str, mask: Mask) -> str:
     """Show the beginning of an answer on one line, without markup, keys and numbers as long as phones'."""
-    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", mask(html.unescape(_encodable(text))))
+    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", mask(html.unescape(encodable(text))))
     text = re.sub(r"[+(]?\d(?:[ .()\-]{0,2}\d){6,}", "…", text)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_EXCERPT]
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Replace halves of characters, which JSON can carry and nothing else can."""
     return text.encode("utf-8", "replace").decode()

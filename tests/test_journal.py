@@ -110,14 +110,14 @@ def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_lea
     path, customers, message, client, monkeypatch
 ):
     seen = []
-    real = client._session.post
+    real = client._transport._session.request
 
     def looking(*arguments, **options):
         copy = shutil.copytree(path.parent, path.parent.parent / f"copy{len(seen)}") / path.name  # as a crash leaves it
         seen.extend(rows(copy, "SELECT b.status, b.phones, a.number, a.outcome FROM batches b JOIN attempts a"))
         return real(*arguments, **options)
 
-    monkeypatch.setattr(client._session, "post", looking)
+    monkeypatch.setattr(client._transport._session, "request", looking)
     sent(customers, message, client, journal=path)
     assert seen == [("sending", " ".join(FIFTY), 1, None)]
 

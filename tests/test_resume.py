@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import esms_frames as ef
-from esms_frames import client as client_module
-from esms_frames import clock, delivery
+from esms_frames import clock, delivery, transport
 from esms_frames.campaign import _Planning
 from esms_frames.delivery import Delivery
 from esms_frames.journal import NewBatch
@@ -400,7 +399,7 @@ def test_a_clock_that_differs_from_the_gateways_repeats_nothing_uncertain(sandbo
     at("2030-01-31 08:00")
     died(frame(FIFTY), message, 0, after=True, campaign="Tết")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client_module, "_offset", lambda _: timedelta(hours=5))
+        patch.setattr(transport, "_offset", lambda _: timedelta(hours=5))
         assert counts(resumed("Tết", client)) == {"unknown": 50}
         at("2030-02-01 12:00")
         patch.setattr(client, "sent_between", lambda *_a, **_k: iter(()))
@@ -474,7 +473,7 @@ def test_a_page_that_fails_is_asked_for_again(sandbox, client, message, at, died
     at("2030-01-31 08:00")
     died(frame(FIFTY), message, 0, after=True, campaign="Tết")
     at("2030-02-01 09:00")
-    real, calls = client._post_json, iter(range(10))
+    real, calls = client._transport.post_json, iter(range(10))
 
     def failing(path, fields):
         if path == "GetSmsSentData_V2" and next(calls) < 2:
@@ -482,7 +481,7 @@ def test_a_page_that_fails_is_asked_for_again(sandbox, client, message, at, died
         return real(path, fields)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client, "_post_json", failing)
+        patch.setattr(client._transport, "post_json", failing)
         assert counts(resumed("Tết", client)) == {"accepted": 50}
 
 

@@ -190,7 +190,7 @@ def test_a_page_of_messages_is_read():
     assert (first.phone, first.sms_id, first.campaign, first.price) == ("0901888484", "abc", "T", Decimal("345.0"))
     assert (first.send_status, first.send_result) == (5, 0)
     assert first.sent_at.isoformat() == "2024-01-17T16:34:08.995000+07:00"
-    assert (empty.phone, empty.price, empty.sent_at, empty.send_result) == ("", 0, None, None)
+    assert (empty.phone, empty.price, empty.sent_at, empty.send_result) == ("", None, None, None)
 
 
 @pytest.mark.parametrize("body", [b'{"CodeResult":"100"}', b'{"CodeResult":"100","CountTotal":1,"SentData":[5]}'])

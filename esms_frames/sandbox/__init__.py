@@ -15,13 +15,14 @@ import pandas as pd
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from esms_frames import clock
-from esms_frames.client import SANDBOX_SERVER, Client
+from esms_frames.client import Client
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH, SmsType
 from esms_frames.sandbox.app import BASE_PATH, App
 from esms_frames.sandbox.faults import Faults
 from esms_frames.sandbox.gateway import BRANDNAMES, FAILURE_RATES, PRICES, Gateway, Send
 from esms_frames.sandbox.state import StateFile
+from esms_frames.transport import SANDBOX_SERVER
 
 if TYPE_CHECKING:
     import os

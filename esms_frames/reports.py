@@ -1,0 +1,201 @@
+"""What the gateway says of the account and of messages already sent, as values and frames; pure functions, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from esms_frames import clock, columns, numbering, phones
+from esms_frames.message import SmsType
+from esms_frames.templates import Template
+from esms_frames.wire import Mask, amount, check_accepted, encodable, lacking, rows_of, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
+
+    from esms_frames.wire import SentMessage
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a send would cost.
+
+    Attributes
+    ----------
+    price : Decimal
+        For all recipients together, in VND.
+    recipients : int
+        How many numbers the gateway counted.
+    """
+
+    price: Decimal
+    recipients: int
+
+
+@dataclass(frozen=True)
+class Brandname:
+    """A sender name that is active for the account.
+
+    Attributes
+    ----------
+    name : str
+        As it is registered; case matters.
+    type_code : int
+        The gateway's Type: 1 advertising, 2 customer care, 23 Viber.
+    """
+
+    name: str
+    type_code: int
+
+    @property
+    def sms_type(self) -> SmsType | None:
+        """The type of SMS that may be sent under the name; None where it is for another service."""
+        return next((kind for kind in SmsType if kind.code == self.type_code), None)
+
+
+@dataclass(frozen=True)
+class SendStatus:
+    """How far a send has come.
+
+    Attributes
+    ----------
+    sms_id : str
+        The gateway's id of the send.
+    send_status : int or None
+        The gateway's SendStatus: 0 draft, 1 awaiting approval, 2 waiting to send, 4 rejected, 5 done, 7 sent and
+        awaiting reports.
+    recipients, sent, delivered, failed : int
+        How many numbers it has, to how many it went out, and how many reports of either kind have come.
+    price : Decimal
+        Of the whole send, in VND.
+    """
+
+    sms_id: str
+    send_status: int | None
+    recipients: int
+    sent: int
+    delivered: int
+    failed: int
+    price: Decimal
+
+
+def by_network(batch: Sequence[str]) -> list[tuple[str, int]]:
+    """Give the first number of each network in a list (``0`` and nine digits each), and how many the network has.
+
+    Numbers of no known network are a group too.
+    """
+    _, table = numbering.networks()
+    networks = table[np.array(batch, dtype="U10").astype(np.int64) // numbering.PREFIX]
+    _, first, count = np.unique(networks, return_index=True, return_counts=True)
+    return [(batch[place], many) for place, many in zip(first.tolist(), count.tolist(), strict=True)]
+
+
+def read_estimate(answer: dict[str, Any], mask: Mask = str) -> Estimate:
+    """Read the answer to a question for a price."""
+    check_accepted(answer, mask)
+    price, recipients = amount(answer.get("TotalPrice")), whole(answer.get("TotalReceiver"))
+    if price is None or recipients is None:
+        raise lacking("price", answer, mask)
+    return Estimate(price, recipients)
+
+
+def read_brandnames(answer: dict[str, Any], mask: Mask = str) -> tuple[Brandname, ...]:
+    """Read the list of brandnames."""
+    check_accepted(answer, mask)
+    rows = rows_of(answer, "ListBrandName", mask)
+    found = [(row.get("Brandname"), whole(row.get("Type"))) for row in rows]
+    if not all(isinstance(name, str) and code is not None for name, code in found):
+        raise lacking("list of brandnames", answer, mask)
+    return tuple(Brandname(encodable(str(name)), code or 0) for name, code in found)
+
+
+def read_templates(answer: dict[str, Any], mask: Mask = str) -> tuple[Template, ...]:
+    """Read the list of templates of a brandname."""
+    check_accepted(answer, mask)
+    rows = rows_of(answer, "BrandnameTemplates", mask)
+    found = [(whole(row.get("TempId")), row.get("TempContent"), whole(row.get("NetworkID"))) for row in rows]
+    if not all(number is not None and isinstance(content, str) for number, content, _ in found):
+        raise lacking("list of templates", answer, mask)
+    return tuple(
+        Template(number or 0, numbering.GATEWAY_NETWORKS.get(network or 0), encodable(str(content)))
+        for number, content, network in found
+    )
+
+
+def read_status(answer: dict[str, Any], sms_id: str, mask: Mask = str) -> SendStatus:
+    """Read the status of a send."""
+    check_accepted(answer, mask)
+    names = ("TotalReceiver", "TotalSent", "SendSuccess", "SendFailed")
+    counts = [count for name in names if (count := whole(answer.get(name))) is not None]
+    price = amount(answer.get("TotalPrice"))
+    if len(counts) < len(names) or price is None:
+        raise lacking("counts and price of the send", answer, mask)
+    recipients, sent, delivered, failed = counts
+    return SendStatus(sms_id, whole(answer.get("SendStatus")), recipients, sent, delivered, failed, price)
+
+
+def read_receivers(answer: dict[str, Any], mask: Mask = str) -> pd.DataFrame:
+    """Read the status of each number of a send; the columns are described at `Client.receivers`."""
+    check_accepted(answer, mask)
+    rows = rows_of(answer, "ReceiverList", mask)
+    networks = [name if isinstance(name := row.get("NetworkName"), str) and name else None for row in rows]
+    return pd.DataFrame(
+        {
+            "phone": _phones([row.get("Phone") for row in rows]),
+            "network": _texts(networks),
+            "is_sent": _truths([row.get("IsSent") for row in rows]),
+            "delivered": _truths([row.get("SentResult") for row in rows]),
+            "retries": _integers([whole(row.get("Retry")) for row in rows]),
+        }
+    )
+
+
+def sent_frame(messages: Iterable[SentMessage]) -> pd.DataFrame:
+    """Put messages that the gateway holds into a frame; the columns are described at `Client.sent_frame`."""
+    held = list(messages)
+    return pd.DataFrame(
+        {
+            "phone": _phones([one.phone for one in held]),
+            "content": _texts([one.content for one in held]),
+            "sms_id": _texts([one.sms_id for one in held]),
+            "campaign": _texts([one.campaign for one in held]),
+            "price": columns.money([one.price for one in held]),
+            "send_status": _integers([one.send_status for one in held]),
+            "send_result": _integers([one.send_result for one in held]),
+            "sent_at": _moments([one.sent_at for one in held]),
+        }
+    )
+
+
+def _phones(values: list[Any]) -> Any:
+    return phones.phone_text(phones.read(pd.Series(values, dtype=object)))
+
+
+def _texts(values: list[str | None]) -> Any:
+    # Few different texts are repeated over many rows, so each is checked and stored once.
+    codes, different = pd.factorize(np.array(values, dtype=object))
+    return columns.text_from_codes(codes, [encodable(text) for text in different])
+
+
+def _truths(values: list[Any]) -> Any:
+    """Read truths, which come as such, and as text by the vendor's tables; NA for what is neither."""
+    known = {"true": True, "false": False}
+    return pd.array([known.get(str(value).lower()) for value in values], dtype="boolean")
+
+
+def _integers(values: list[int | None]) -> Any:
+    return pd.array(pa.array(values, pa.int32()).to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get))
+
+
+def _moments(values: list[datetime | None]) -> pd.DatetimeIndex:
+    naive = [None if one is None else one.astimezone(clock.VIETNAM).replace(tzinfo=None) for one in values]
+    moments: NDArray[np.datetime64] = np.array(naive, dtype="datetime64[us]")
+    return pd.DatetimeIndex(moments).tz_localize(clock.VIETNAM)
