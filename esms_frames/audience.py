@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,19 @@ from esms_frames.message import MAX_BATCH, MIN_BATCH
 from esms_frames.phones import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Collection, Hashable
 
     from numpy.typing import NDArray
 
 STATUSES = ("ready", "duplicate", "invalid", "excluded")
 _READY, _DUPLICATE, _INVALID, _EXCLUDED = range(4)
+_SHOWN = 12  # segments
 
 REASON_DUPLICATE = "same phone as an earlier row"
 REASON_EXCLUDED = "on the exclude list"
-_REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED)
+REASON_NO_SEGMENT = "in no segment"
+REASON_NO_MESSAGE = "no message for its segment"
+_REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED, REASON_NO_SEGMENT, REASON_NO_MESSAGE)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,6 +46,7 @@ class Audience:
         - ``status``: category, ``ready``, ``duplicate``, ``invalid`` or ``excluded``.
         - ``reason``: category, why a row is not ready: the `Problem` of an invalid one, or a phrase; NA where ready.
         - ``batch``: Int32, the number of its batch, from 1; NA where not ready.
+        - ``segment``: category, only where the audience was prepared with `by`; NA where the row is in none.
     column : label
         The column of the customers that the phones were read from.
     min_batch, max_batch : int
@@ -67,7 +71,7 @@ class Audience:
     @property
     def batches(self) -> tuple[pd.Series[str], ...]:
         """The phones of each batch, in the order of the rows, as one Series a batch; each fits `Client.send`."""
-        ready = self.ready
+        ready = self.ready.sort_values("batch", kind="stable")
         if ready.empty:
             return ()
         ends = np.flatnonzero(np.diff(ready["batch"].to_numpy(dtype=np.int32))) + 1
@@ -98,7 +102,15 @@ class Audience:
             f"  {rows:>9,}  {share:>6.1%}  {_plain(status, reason)}"
             for status, reason, rows, share in table.itertuples(index=False)
         ]
-        return "\n".join(lines)
+        return "\n".join(lines + [f"  {line}" for line in self._by_segment()])
+
+    def _by_segment(self) -> list[str]:
+        if "segment" not in self.frame:
+            return []
+        sizes = self.ready["segment"].value_counts()
+        shown = [f"{segment} {size:,}" for segment, size in sizes.head(_SHOWN).items()]
+        more = [f"and {len(sizes) - _SHOWN:,} more segments"] if len(sizes) > _SHOWN else []
+        return [f"ready by segment: {', '.join(shown + more)}"]
 
     def _headline(self) -> str:
         sizes = self.frame["batch"].value_counts()
@@ -130,6 +142,7 @@ def prepare(
     df: pd.DataFrame,
     phone: Hashable | None = None,
     *,
+    by: Any = None,
     exclude: Any = None,
     min_batch: int = MIN_BATCH,
     max_batch: int = MAX_BATCH,
@@ -143,6 +156,9 @@ def prepare(
     phone : label, optional
         The column of phone numbers, in any spelling. Left out, it is found by its name (``sdt``, ``Số điện thoại``,
         ``phone``, ``mobile``, …) or its content where that leaves no doubt.
+    by : label, Series or array, optional
+        The segment of each row: a column, or as many values as there are rows, as in ``groupby``. A batch then holds
+        numbers of one segment, and each segment needs as many as a batch. Rows without a segment are ``excluded``.
     exclude : list, Series or DataFrame, optional
         Numbers that are not to be texted, in any spelling; of a DataFrame, the phone column is found in the same way.
     min_batch, max_batch : int, optional
@@ -155,16 +171,16 @@ def prepare(
     Audience
         With a frame that has a row for each row of `df`. Of several rows with the same number, in whatever spelling,
         the first is ready and the others are ``duplicate``. n numbers make ceil(n / max_batch) batches of equal size
-        (±1), in the order of the rows.
+        (±1), in the order of the rows; with `by`, those of each segment do.
 
     Raises
     ------
     PhoneColumnError
         When it is not clear which column is meant; the error lists the candidates.
     TooFewRecipients
-        When fewer than `min_batch` rows are ready, with the counts.
+        When fewer than `min_batch` rows are ready, or ready in some segment, with the counts.
     InvalidInput
-        When `exclude` can't be relied on, or the limits contradict each other.
+        When `exclude` can't be relied on, `by` does not fit the rows, or the limits contradict each other.
 
     Examples
     --------
@@ -176,45 +192,128 @@ def prepare(
               1    2.4%  duplicate: same phone as an earlier row
               1    2.4%  invalid: not a number
     """
+    audience = drafted(df, phone, by=by, exclude=exclude, min_batch=min_batch, max_batch=max_batch)
+    check_floor(audience)
+    return audience
+
+
+def drafted(
+    df: pd.DataFrame,
+    phone: Hashable | None = None,
+    *,
+    by: Any = None,
+    exclude: Any = None,
+    min_batch: int = MIN_BATCH,
+    max_batch: int = MAX_BATCH,
+) -> Audience:
+    """Do what `prepare` does, whether there are enough recipients or not."""
     _check_limits(min_batch, max_batch)
     column = phone_column(df, phone)
     found = phones.read(df[column])
     frame = _judged(found, df.index, _excluded_numbers(exclude))
-    status = frame["status"].cat.codes.to_numpy()
-    ready = status == _READY
+    if by is not None:
+        frame["segment"] = _segments(df, by)
+    return _arranged(Audience(frame, column, min_batch, max_batch), found, None)
+
+
+def only_segments(audience: Audience, segments: Collection[Any]) -> Audience:
+    """Leave out the rows of all other segments; a number that was in one of these too is texted there."""
+    there = audience.frame["segment"].cat.categories
+    if all(segment in segments for segment in there):
+        return audience
+    return _arranged(audience, phones.read(audience.frame["phone"]), segments)
+
+
+def check_floor(audience: Audience) -> None:
+    """Check that the audience, and each of its segments, has as many recipients as a batch needs."""
+    status = audience.frame["status"].cat.codes.to_numpy()
     counts = np.bincount(status, minlength=len(STATUSES)).tolist()
-    if counts[_READY] < min_batch:
-        raise TooFewRecipients(min_batch, dict(zip(STATUSES, counts, strict=True)))
-    batch = np.zeros(len(df), dtype=np.int32)
-    batch[ready] = equal_batches(counts[_READY], max_batch)
-    return Audience(frame.assign(batch=pd.arrays.IntegerArray(batch, mask=~ready)), column, min_batch, max_batch)
+    small: dict[str, int] = {}
+    if "segment" in audience.frame:
+        sizes = audience.ready["segment"].value_counts()
+        small = {str(segment): int(n) for segment, n in sizes.items() if 0 < n < audience.min_batch}
+    if small or counts[_READY] < audience.min_batch:
+        raise TooFewRecipients(audience.min_batch, dict(zip(STATUSES, counts, strict=True)), small)
 
 
-def equal_batches(n: int, max_batch: int) -> NDArray[np.int32]:
-    """Give each of n recipients a batch: ceil(n / max_batch) batches of equal size (±1), from 1, in order."""
-    count = -(-n // max_batch)
-    return (np.arange(n, dtype=np.int64) * count // max(n, 1) + 1).astype(np.int32)
+def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[np.int32]:
+    """Give each recipient a batch, from 1: of each segment ceil(n / max_batch) batches of equal size (±1), in order."""
+    sizes = np.bincount(segment)
+    counts = -(-sizes // max_batch)
+    place = np.empty(len(segment), dtype=np.int64)
+    place[np.argsort(segment, kind="stable")] = np.arange(len(segment)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    before = np.cumsum(counts) - counts
+    numbers: NDArray[np.int32] = (before[segment] + place * counts[segment] // sizes[segment] + 1).astype(np.int32)
+    return numbers
+
+
+def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection[Any] | None) -> Audience:
+    """Say of each usable row whether it is ready or a duplicate, and in which batch, given the segments that count."""
+    frame = audience.frame
+    status = frame["status"].cat.codes.to_numpy().copy()
+    reason = frame["reason"].cat.codes.to_numpy().copy()
+    segment = np.zeros(len(frame), dtype=np.int64)
+    if "segment" in frame:
+        segment = frame["segment"].cat.codes.to_numpy().astype(np.int64)
+        categories = frame["segment"].cat.categories
+        counted = np.array([segments is None or name in segments for name in categories] + [False])
+        open_to_all = (status == _READY) | (status == _DUPLICATE)
+        left_out = open_to_all & ~counted[segment]
+        status[left_out] = _EXCLUDED
+        reason[left_out] = np.where(segment < 0, *map(_REASONS.index, (REASON_NO_SEGMENT, REASON_NO_MESSAGE)))[left_out]
+    usable = np.flatnonzero((status == _READY) | (status == _DUPLICATE))
+    again = pd.Series(found[usable]).duplicated().to_numpy()
+    status[usable] = np.where(again, _DUPLICATE, _READY)
+    reason[usable] = np.where(again, _REASONS.index(REASON_DUPLICATE), -1)
+    ready = status == _READY
+    batch = np.zeros(len(frame), dtype=np.int32)
+    batch[ready] = equal_batches(segment[ready], audience.max_batch)
+    arranged = {
+        "status": columns.category_from_codes(status, STATUSES),
+        "reason": columns.category_from_codes(reason, _REASONS),
+        "batch": pd.arrays.IntegerArray(batch, mask=~ready),
+    }
+    return replace(audience, frame=frame.assign(**arranged))
+
+
+def _segments(df: pd.DataFrame, by: Any) -> Any:
+    """Read the segment of each row, as ``groupby`` takes it, as a categorical."""
+    values = by
+    if isinstance(by, (pd.Series, pd.Index)) or (pd.api.types.is_list_like(by) and not isinstance(by, tuple)):
+        if len(by) != len(df) or (isinstance(by, pd.Series) and not by.index.equals(df.index)):
+            raise InvalidInput(
+                f"by holds {len(by):,} values that don't go with the {len(df):,} rows: give one value a row, with the same "
+                "index."
+            )
+    else:
+        found = [place for place, name in enumerate(df.columns) if name == by]
+        if len(found) != 1:
+            raise InvalidInput(
+                f"by names {by!r} and the data has {len(found) or 'no'} such column{'s' if found else ''}: it has "
+                f"{', '.join(map(repr, df.columns))}."
+            )
+        values = df.iloc[:, found[0]]
+    return pd.Categorical(values).remove_unused_categories()
 
 
 def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:
     """Make the frame of an audience of which all numbers are ready, without batches."""
-    frame = _judged(found, pd.RangeIndex(len(found)), np.empty(0, dtype=np.int32))
-    return frame.assign(batch=pd.array([pd.NA] * len(found), dtype="Int32"))
+    return _judged(found, pd.RangeIndex(len(found)), np.empty(0, dtype=np.int32))
 
 
 def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
+    """Say which rows can't be texted; all others are ready, until duplicates are looked for, and in no batch yet."""
     usable = found >= 0
     is_excluded = usable & np.isin(found, excluded) if excluded.size else np.zeros(len(found), dtype=bool)
-    is_duplicate = usable & ~is_excluded & pd.Series(found).duplicated().to_numpy()
-    status = np.select([~usable, is_excluded, is_duplicate], [_INVALID, _EXCLUDED, _DUPLICATE], _READY).astype(np.int8)
-    by_status = np.array([-1, _REASONS.index(REASON_DUPLICATE), 0, _REASONS.index(REASON_EXCLUDED)], dtype=np.int8)
-    reason = np.where(usable, by_status[status], phones.problem_of(found).codes)
+    status = np.select([~usable, is_excluded], [_INVALID, _EXCLUDED], _READY).astype(np.int8)
+    reason = np.select([~usable, is_excluded], [phones.problem_of(found).codes, _REASONS.index(REASON_EXCLUDED)], -1)
     return pd.DataFrame(
         {
             "phone": phones.phone_text(found),
             "network": phones.network_of(found),
             "status": columns.category_from_codes(status, STATUSES),
             "reason": columns.category_from_codes(reason, _REASONS),
+            "batch": pd.arrays.IntegerArray(np.zeros(len(found), np.int32), mask=np.ones(len(found), bool)),
         },
         index=index,
     )

@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from esms_frames import phones
-from esms_frames.audience import Audience, equal_batches, prepare, ready_frame
+from esms_frames.allocation import LIVE, LeftOut, allocate
+from esms_frames.audience import Audience, drafted, ready_frame
 from esms_frames.client import SANDBOX, Client
+from esms_frames.consent import switched_off
 from esms_frames.delivery import Delivery
 from esms_frames.errors import InvalidInput
-from esms_frames.journal import Batch, Journal, NewBatch, Scope
-from esms_frames.message import MIN_BATCH, Message, SmsType, check_not_past, checked_campaign, strip_accents
+from esms_frames.journal import Journal
+from esms_frames.message import MAX_BATCH, checked_campaign
+from esms_frames.order import check_enough, numbers_of, take_order
+from esms_frames.plan import check_hours, refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
 from esms_frames.settling import settle
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Hashable, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from esms_frames.journal import Batch, Known, NewBatch, Scope
+    from esms_frames.message import Message
+    from esms_frames.order import Group
+
 _MOST_AT_ONCE = 64
 _FASTEST = 1000  # requests a second; beyond that a limit is none
-_LIVE = ("planned", "sending", "unknown", "accepted", "already_sent")  # their numbers are not for another batch
+_NOBODY = np.empty(0, dtype=np.int32)
+_WITHDRAWN = Outcome(Status.NOT_SENT, "Another run withdrew its batch before it was sent.")
 
 
 def send(
     data: pd.DataFrame | Audience,
-    message: Message,
+    message: Message | Mapping[Any, Message],
     client: Client,
     *,
     campaign: str | None = None,
     journal: Journal | str | os.PathLike[str] | None = None,
     phone: Hashable | None = None,
+    by: Any = None,
     exclude: Any = None,
+    checks: bool = True,
+    split: bool = True,
+    rules_off: Collection[str] = (),
+    rules_on: Collection[str] = (),
     concurrency: int = 4,
     rate: float | None = 5.0,
     progress: bool = True,
@@ -119,25 +130,22 @@ def send(
     >>> again["status"].value_counts()[["already_sent", "duplicate", "invalid"]].tolist()
     [40, 1, 1]
     """
-    if not isinstance(message, Message):
-        raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
     delivers = _checked_delivery(client, concurrency, rate)
-    name = default_campaign(message) if campaign is None else checked_campaign(campaign)
-    check_not_past(message)
-    audience = _audience(data, phone, exclude)
-    if message.sms_type is SmsType.ADVERTISING and audience.min_batch < MIN_BATCH:
-        raise InvalidInput(
-            f"Advertising goes out in batches of at least {MIN_BATCH} numbers, and this audience was prepared with "
-            f"min_batch={audience.min_batch}: prepare it again without."
-        )
+    order = take_order(
+        data, message, campaign=campaign, phone=phone, by=by, exclude=exclude, rules_off=rules_off, rules_on=rules_on
+    )
+    check_enough(order)
+    check_hours(order)
     book = _opened(journal)
-    scope = book.scope(name, client.gateway, client.account)
-    with Delivery(book, scope, client, **delivers) as delivery:
-        settle(book, scope, client, book.batches(scope), delivery.run)
-        plan = _Planning(scope, message, audience, delivery.run)
-        delivery.drive(plan.batches(book), progress=progress)
-    left_out = Outcome(Status.NOT_SENT, plan.why_too_few or "Another run withdrew its batch before it was sent.")
-    return _account(audience.frame, book.batches(scope), delivery, left_out)
+    if checks:
+        refuse_what_would_fail(order, client, book)
+    scope = book.scope(order.campaign, client.gateway, client.account)
+    with Delivery(book, scope, client, split=split, **delivers) as delivery:
+        left_out = _run(
+            delivery, book, scope, client, order.groups, order.excluded, order.audience.max_batch, progress=progress
+        )
+    mine = [batch for batch in book.batches(scope) if batch.status in LIVE or batch.id in delivery.driven]
+    return _account(order.audience.frame, mine, left_out, _WITHDRAWN, delivery, run=delivery.run)
 
 
 def resume(
@@ -145,6 +153,7 @@ def resume(
     client: Client,
     *,
     journal: Journal | str | os.PathLike[str] | None = None,
+    split: bool = True,
     concurrency: int = 4,
     rate: float | None = 5.0,
     progress: bool = True,
@@ -162,7 +171,7 @@ def resume(
         The campaign's name; `Journal.campaigns` lists those that there are.
     client : Client
         The gateway and account that it was sent with.
-    journal, concurrency, rate, progress : optional
+    journal, split, concurrency, rate, progress : optional
         As for `send`.
 
     Returns
@@ -180,10 +189,9 @@ def resume(
     delivers = _checked_delivery(client, concurrency, rate)
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
-    with Delivery(book, scope, client, **delivers) as delivery:
-        settle(book, scope, client, book.batches(scope), delivery.run)
-        delivery.drive(book.batches(scope), progress=progress)
-    return _of_campaign(book, scope, None)
+    with Delivery(book, scope, client, split=split, **delivers) as delivery:
+        left_out = _run(delivery, book, scope, client, (), _NOBODY, MAX_BATCH, progress=progress)
+    return _of_campaign(book, scope, None, delivery, left_out)
 
 
 def results(
@@ -224,105 +232,56 @@ def results(
     """
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
-    return _of_campaign(book, scope, None if data is None else _audience(data, phone, exclude))
+    audience = drafted(data, phone, exclude=exclude) if isinstance(data, pd.DataFrame) else data
+    return _of_campaign(book, scope, audience)
 
 
-def default_campaign(message: Message) -> str:
-    """Name a campaign after its text: the same text, the same campaign."""
-    words = re.sub(r"[^a-z0-9]+", "-", strip_accents(message.content).lower()).strip("-")[:32].strip("-")
-    digest = hashlib.sha256(message.content.encode()).hexdigest()[:12]
-    return f"{words}-{digest}" if words else digest
+def _run(
+    delivery: Delivery,
+    book: Journal,
+    scope: Scope,
+    client: Client,
+    groups: Sequence[Group],
+    excluded: NDArray[np.int32],
+    max_batch: int,
+    *,
+    progress: bool,
+) -> list[LeftOut]:
+    """Settle what is uncertain, write down what is to be sent, and send it; give those who get no batch."""
+    settle(book, scope, client, book.batches(scope), delivery.run)
+    left_out: list[LeftOut] = []
 
+    def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
+        decided = allocate(groups, excluded, known, scope.name, max_batch)
+        delivery.held_back.update(decided.held)
+        left_out[:] = decided.left_out
+        return decided.withdrawn, decided.added
 
-def request_id(campaign: str, numbers: NDArray[np.int32], taken: Collection[str] = ()) -> str:
-    """Derive a batch's request id from the campaign and the numbers, in 40 characters or some more.
-
-    The same batch always has the same. Numbers whose batch was refused for certain are a new batch when they are sent
-    again: `taken` are the ids that the campaign has used, and the new one is another.
-    """
-    digest = hashlib.sha256(f"{campaign}\n".encode() + numbers.astype("<i4").tobytes()).hexdigest()[:40]
-    names = (digest if n == 1 else f"{digest}-{n}" for n in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
-
-
-class _Planning:
-    """Which batches a run has to drive, given those that the campaign has already."""
-
-    def __init__(self, scope: Scope, message: Message, audience: Audience, run: str) -> None:
-        self.why_too_few = ""
-        self._scope = scope
-        self._message = message
-        self._audience = audience
-        self._run = run
-        self._ready = _numbers(audience.frame, "ready")
-        self._excluded = _numbers(audience.frame, "excluded")
-
-    def batches(self, journal: Journal) -> list[Batch]:
-        """Write the new batches into the journal, and give all that may be sent."""
-        planned = journal.plan(self._scope, self._run, self._decide)
-        return [batch for batch, some in zip(planned, _share_in(planned, self._excluded), strict=True) if not some]
-
-    def _decide(self, existing: list[Batch], used: set[str]) -> tuple[list[Batch], list[NewBatch]]:
-        withdrawn = self._withdrawn([batch for batch in existing if batch.is_abandoned])
-        gone = {batch.id for batch in withdrawn}
-        known = _numbers_of(batch for batch in existing if batch.status in _LIVE and batch.id not in gone)
-        # Of a batch that is replaced for some who are excluded now, the others still get what they were to get.
-        others = _numbers_of(batch for batch in withdrawn if batch.message == self._message)
-        others = others[~np.isin(others, np.concatenate([self._ready, self._excluded]))]
-        wanted = np.concatenate([self._ready, np.unique(others)])
-        fresh = wanted[~np.isin(wanted, known)]
-        floor = self._audience.min_batch
-        if len(fresh) < floor:
-            self.why_too_few = (
-                f"Only {len(fresh)} of the numbers are new to the campaign {self._scope.name!r} and a batch needs "
-                f"{floor}: send them with more recipients, or under another campaign."
-            )
-            return withdrawn, []
-        order = equal_batches(len(fresh), self._audience.max_batch)
-        parts = np.split(fresh, np.flatnonzero(np.diff(order)) + 1)
-        return withdrawn, [
-            NewBatch(request_id(self._scope.name, part, used), self._message, floor, part) for part in parts
-        ]
-
-    def _withdrawn(self, abandoned: list[Batch]) -> list[Batch]:
-        """Choose the batches to replace: with somebody who is excluded now, or all of whom are to get another text."""
-        here = np.concatenate([self._ready, self._excluded])
-        shares = zip(abandoned, _share_in(abandoned, self._excluded), _share_in(abandoned, here), strict=True)
-        return [
-            batch
-            for batch, excluded, present in shares
-            if (excluded if batch.message == self._message else present == len(batch.numbers))
-        ]
-
-
-def _numbers_of(batches: Iterable[Batch]) -> NDArray[np.int32]:
-    return np.concatenate([np.empty(0, dtype=np.int32), *(batch.numbers for batch in batches)])
-
-
-def _share_in(batches: Sequence[Batch], numbers: NDArray[np.int32]) -> list[int]:
-    """Count for each batch how many of its numbers are among others; one look at all, for batches may be thousands."""
-    if not batches:
-        return []
-    there = np.isin(_numbers_of(batches), numbers).astype(np.int64)
-    starts = np.cumsum([0, *(len(batch.numbers) for batch in batches[:-1])])
-    counts: list[int] = np.add.reduceat(there, starts).tolist()
-    return counts
+    delivery.drive(book.plan(scope, delivery.run, decide), progress=progress)
+    return left_out
 
 
 def _account(
-    frame: pd.DataFrame, batches: Sequence[Batch], delivery: Delivery | None, otherwise: Outcome
+    frame: pd.DataFrame,
+    batches: Sequence[Batch],
+    left_out: Sequence[LeftOut],
+    otherwise: Outcome,
+    delivery: Delivery | None = None,
+    run: str | None = None,
 ) -> pd.DataFrame:
-    """Say of each row what became of its number; `otherwise` of those that are ready and in no batch."""
+    """Say of each row what became of its number; `otherwise` of those that are ready and nowhere else.
+
+    With `run`, what another run has sent is already sent.
+    """
     # A number may be in several batches, of which all but one were refused: the one, or the last, counts.
-    ranked = sorted(batches, key=lambda batch: (batch.status in _LIVE, batch.number))
-    if delivery is not None:
-        ranked = [batch for batch in ranked if batch.status in _LIVE or batch.id in delivery.driven]
-    outcomes = [_outcome(batch, delivery) for batch in ranked]
-    numbers = _numbers(frame, "ready")
+    ranked = sorted(batches, key=lambda batch: (batch.status in LIVE, batch.number))
+    holders = [*left_out, *ranked]
+    outcomes = [*(some.outcome for some in left_out), *(_outcome(batch, delivery, run) for batch in ranked)]
+    numbers = numbers_of(frame, "ready")
     owner = np.full(len(numbers), len(outcomes))
-    if ranked:
-        held = np.concatenate([batch.numbers for batch in ranked])
-        holder = np.repeat(np.arange(len(ranked)), [len(batch.numbers) for batch in ranked])
+    if holders:
+        held = np.concatenate([each.numbers for each in holders])
+        holder = np.repeat(np.arange(len(holders)), [len(each.numbers) for each in holders])
         order = np.argsort(held, kind="stable")
         place = np.searchsorted(held[order], numbers, side="right") - 1
         found = (place >= 0) & (held[order][place] == numbers)
@@ -332,14 +291,9 @@ def _account(
     return results_frame(frame, position, [*outcomes, otherwise])
 
 
-def _numbers(frame: pd.DataFrame, status: str) -> NDArray[np.int32]:
-    """Give the national numbers of the rows of a status."""
-    return phones.read(frame.loc[(frame["status"] == status).to_numpy(), "phone"])
-
-
-def _outcome(batch: Batch, delivery: Delivery | None) -> Outcome:
-    """Say what a batch's state in the journal means; to a run, what others have sent is already sent."""
-    status, reason = _said(batch, delivery)
+def _outcome(batch: Batch, delivery: Delivery | None, run: str | None) -> Outcome:
+    """Say what a batch's state in the journal means."""
+    status, reason = _said(batch, delivery, run)
     return Outcome(
         status,
         reason,
@@ -349,13 +303,14 @@ def _outcome(batch: Batch, delivery: Delivery | None) -> Outcome:
         code=batch.code,
         attempts=batch.attempts,
         sent_at=batch.sent_at,
+        segment=batch.segment,
     )
 
 
-def _said(batch: Batch, delivery: Delivery | None) -> tuple[Status, str | None]:
+def _said(batch: Batch, delivery: Delivery | None, run: str | None) -> tuple[Status, str | None]:
     if batch.status == "accepted":
-        if delivery is None or batch.settled_by == delivery.run:
-            return Status.ACCEPTED, None
+        if run is None or batch.settled_by == run:
+            return Status.ACCEPTED, switched_off(batch.rules, batch.message.sms_type)
         when = f"{batch.sent_at:%Y-%m-%d %H:%M}" if batch.sent_at else "an earlier time"
         return Status.ALREADY_SENT, f"Sent by another run, at {when}, under SMSID {batch.sms_id or 'not known'}."
     if batch.status == "already_sent":
@@ -372,19 +327,21 @@ def _said(batch: Batch, delivery: Delivery | None) -> tuple[Status, str | None]:
     return Status.UNKNOWN, held_back or batch.reason or cut_short
 
 
-def _of_campaign(book: Journal, scope: Scope, audience: Audience | None) -> pd.DataFrame:
+def _of_campaign(
+    book: Journal,
+    scope: Scope,
+    audience: Audience | None,
+    delivery: Delivery | None = None,
+    left_out: Sequence[LeftOut] = (),
+) -> pd.DataFrame:
     batches = book.batches(scope)
     otherwise = Outcome(Status.NOT_SENT, f"The number is not in the campaign {scope.name!r}.")
-    frame = ready_frame(pd.unique(_numbers_of(batches))) if audience is None else audience.frame
-    return _account(frame, batches, None, otherwise)
-
-
-def _audience(data: pd.DataFrame | Audience, phone: Hashable | None, exclude: Any) -> Audience:
-    if not isinstance(data, Audience):
-        return prepare(data, phone, exclude=exclude)
-    if phone is not None or exclude is not None:
-        raise InvalidInput("phone and exclude are for a DataFrame, and this is an Audience: give them to ef.prepare.")
-    return data
+    if audience is None:
+        numbers = [each.numbers for each in (*batches, *left_out)]
+        frame = ready_frame(pd.unique(np.concatenate([_NOBODY, *numbers])))
+    else:
+        frame = audience.frame
+    return _account(frame, batches, left_out, otherwise, delivery)
 
 
 def _opened(journal: Journal | str | os.PathLike[str] | None) -> Journal:

@@ -15,6 +15,8 @@ from pyrate_limiter import Limiter, Rate
 from tqdm.auto import tqdm
 
 from esms_frames import clock
+from esms_frames.allocation import can_be_split, halves
+from esms_frames.consent import Rule, outside_hours
 from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
 from esms_frames.journal import UNFINISHED, run_name
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from esms_frames.client import Client
-    from esms_frames.journal import Attempt, Batch, Journal, Scope
+    from esms_frames.journal import Attempt, Batch, Journal, NewBatch, Scope
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in the journal, not on the screen
 
@@ -78,7 +80,16 @@ def clock_agrees(client: Client) -> bool:
 class Delivery:
     """One run over the batches of a campaign."""
 
-    def __init__(self, journal: Journal, scope: Scope, client: Client, *, concurrency: int, rate: float | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        scope: Scope,
+        client: Client,
+        *,
+        concurrency: int,
+        rate: float | None,
+        split: bool,
+    ) -> None:
         self.run = run_name()
         self.why_ended = ""
         self.driven: set[int] = set()
@@ -89,6 +100,8 @@ class Delivery:
         self._scope = scope
         self._client = client
         self._concurrency = concurrency
+        self._split = split
+        self._parts: list[Batch] = []
         self._limiter = None if rate is None else Limiter(Rate(1, max(1, round(1000 / rate))))
         self._claim_seconds = sum(client.timeout) + _WAIT_MAX + _CLAIM_MARGIN
         self._ended = threading.Event()
@@ -106,7 +119,7 @@ class Delivery:
 
     def drive(self, batches: Sequence[Batch], *, progress: bool) -> None:
         """Send the unfinished ones of the batches, and wait for those that another run has."""
-        due = [batch for batch in batches if batch.status in UNFINISHED]
+        due = [batch for batch in batches if batch.status in UNFINISHED and batch.id not in self.held_back]
         self.driven = {batch.id for batch in due}
         counts: Counter[str] = Counter()
         total = sum(len(batch.numbers) for batch in due)
@@ -123,12 +136,15 @@ class Delivery:
                         if status is None and not self._ended.is_set():
                             elsewhere.append(batch)
                             continue
+                        if status == "split":
+                            continue
                         counts[status or "elsewhere"] += len(batch.numbers)
                         bar.set_postfix(counts, refresh=False)
                         bar.update(len(batch.numbers))
-                    due = elsewhere
-                    if due:
+                    if elsewhere and not self._parts:
                         time.sleep(_POLL)
+                    due, self._parts = [*elsewhere, *self._parts], []
+                    self.driven |= {batch.id for batch in due}
             except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
                 self._end("the run was interrupted")
                 if progress:
@@ -182,6 +198,9 @@ class Delivery:
                 break
         if self._ended.is_set():
             raise _EndedError
+        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
+            self.held_back[batch.id] = why
+            raise _EndedError
         attempt = self._journal.begin_attempt(batch, self.run, self._claim_seconds)
         if attempt is None:
             raise _NotOursError
@@ -215,6 +234,8 @@ class Delivery:
 
     def _refused(self, batch: Batch, attempt: Attempt, refusal: Refused) -> str:
         status, reason, again = _meaning(attempt, refusal)
+        if status == "refused" and self._split and self._in_halves(batch, attempt, refusal):
+            return "split"
         outcome = {_IN_PROCESS: "unanswered", _ALREADY_THERE: "already there"}.get(refusal.code, "refused")
         self._journal.end_attempt(attempt, self.run, status, outcome=outcome, reason=reason, code=refusal.code)
         if refusal.kind.stops_campaign:
@@ -222,6 +243,19 @@ class Delivery:
         if again:
             raise refusal
         return status
+
+    def _in_halves(self, batch: Batch, attempt: Attempt, refusal: Refused) -> bool:
+        """Put two halves in the place of a batch that was refused for some of its numbers, if it has enough."""
+        if not can_be_split(batch, refusal.code):
+            return False
+
+        def divide(taken: set[str]) -> list[NewBatch]:
+            return halves(batch, refusal.code, self._scope.name, taken)
+
+        written = self._journal.split(self._scope, attempt, self.run, divide, reason=str(refusal), code=refusal.code)
+        with self._lock:
+            self._parts += written
+        return True
 
     def _is_worth_another(self, error: Exception) -> bool:
         if self._ended.is_set():

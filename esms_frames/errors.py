@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_NAMED, _LONGEST_NAME = 10, 40  # segments in one sentence, and characters of each
+
+
 class EsmsError(Exception):
     """Base of all exceptions that this package raises on purpose."""
 
@@ -73,12 +76,24 @@ class TooFewRecipients(InvalidInput):
         How many there are, and how many there must be.
     counts : mapping of str to int
         Rows by status: ``ready``, ``duplicate``, ``invalid``, ``excluded``.
+    segments : mapping of str to int
+        The segments that have too few, with how many they have.
     """
 
-    def __init__(self, floor: int, counts: Mapping[str, int]) -> None:
+    def __init__(self, floor: int, counts: Mapping[str, int], segments: Mapping[str, int] | None = None) -> None:
         self.ready = counts.get("ready", 0)
         self.floor = floor
         self.counts = dict(counts)
+        self.segments = dict(segments or {})
+        if self.segments:
+            named = [f"{segment[:_LONGEST_NAME]!r} {ready:,}" for segment, ready in self.segments.items()]
+            more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
+            super().__init__(
+                f"A batch needs {floor} recipients and {len(named):,} of the segments have fewer "
+                f"({', '.join(named[:_NAMED])}{more}): join them with others, or give them no message, which excludes "
+                "their rows."
+            )
+            return
         others = ", ".join(f"{count:,} {status}" for status, count in counts.items() if status != "ready" and count)
         rows = sum(counts.values())
         super().__init__(

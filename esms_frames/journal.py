@@ -7,7 +7,7 @@ import platform
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,18 @@ import psutil
 import sqlalchemy as sa
 
 from esms_frames import clock, schema
+from esms_frames.consent import Rule, rules_for
 from esms_frames.database import Database
-from esms_frames.message import Message
+from esms_frames.history import advertised
+from esms_frames.message import Message, SmsType
 from esms_frames.schema import attempts, batches, campaigns, moment_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 _CLOCK_SET = 30.0  # seconds
 _IDLE = timedelta(hours=1)
@@ -52,6 +56,9 @@ class Batch:
     floor: int
     numbers: NDArray[np.int32]
     """The national numbers, in the order of sending."""
+    segment: str | None
+    rules: frozenset[Rule]
+    """The rules of advertising that it is sent under."""
 
     @property
     def phones(self) -> list[str]:
@@ -67,6 +74,22 @@ class NewBatch:
     message: Message
     floor: int
     numbers: NDArray[np.int32]
+    segment: str | None
+    rules: frozenset[Rule]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the journal knows when it is decided what to send; good for as long as the decision takes."""
+
+    batches: list[Batch]
+    """Those of the campaign, in the order of their numbers, without those withdrawn or split."""
+    request_ids: set[str]
+    """All that the campaign has ever used."""
+    do_not_contact: Callable[[], NDArray[np.int32]]
+    """The numbers of the do-not-contact list."""
+    advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
+    """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
 
 
 @dataclass(frozen=True)
@@ -172,14 +195,14 @@ class Journal:
         table["created_at"] = pd.DatetimeIndex(np.array(moments, dtype="datetime64[us]")).tz_localize(clock.VIETNAM)
         return table
 
-    def scope(self, name: str, gateway: str, account: str) -> Scope:
-        """Find a campaign, or begin it."""
+    def scope(self, name: str, gateway: str, account: str, *, begin: bool = True) -> Scope:
+        """Find a campaign, or begin it; where it is not to be begun, one that is not there has the id 0."""
         key = {"name": name, "gateway": gateway, "account": account}
         with self._database.begin() as connection:
             ids = sa.select(campaigns.c.id).filter_by(**key)
-            if connection.execute(ids).first() is None:
+            if begin and connection.execute(ids).first() is None:
                 connection.execute(sa.insert(campaigns).values(**key, created_at=text_of(clock.now())))
-            return Scope(connection.execute(ids).scalar_one(), **key)
+            return Scope(connection.execute(ids).scalar() or 0, **key)
 
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
@@ -188,41 +211,60 @@ class Journal:
             return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
 
     def batches(self, scope: Scope) -> list[Batch]:
-        """Read the batches of a campaign in the order of their numbers, those withdrawn left out."""
+        """Read the batches of a campaign in the order of their numbers, those withdrawn or split left out."""
         with self._database.begin() as connection:
             return self._read(connection, scope)
 
+    def consult(self, scope: Scope, consider: Callable[[Known], T]) -> T:
+        """Let a function consider what the journal knows, and give what it makes of that; nothing is written."""
+        with self._database.begin() as connection:
+            return consider(self._known(connection, scope))
+
     def plan(
-        self,
-        scope: Scope,
-        run: str,
-        decide: Callable[[list[Batch], set[str]], tuple[Sequence[Batch], Sequence[NewBatch]]],
+        self, scope: Scope, run: str, decide: Callable[[Known], tuple[Sequence[Batch], Sequence[NewBatch]]]
     ) -> list[Batch]:
         """Let a function decide which batches to withdraw and which to add; write that.
 
-        It is given the batches that there are, and all request ids that the campaign has ever used. It is one
-        transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and numbers
-        are on disk.
+        It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and
+        numbers are on disk.
         """
         with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
                 connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            ids = sa.select(batches.c.request_id).where(batches.c.campaign_id == scope.id)
-            used = {request_id.split("/")[0] for request_id in connection.execute(ids).scalars()}
-            withdrawn, added = decide(self._read(connection, scope), used)
+            withdrawn, added = decide(self._known(connection, scope))
             for batch in withdrawn:
                 connection.execute(
                     sa.update(batches)
                     .where(batches.c.id == batch.id, batches.c.status == "planned")
                     .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
                 )
-            highest = connection.execute(
-                sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
-            ).scalar()
-            rows = [_row(scope, run, batch, (highest or 0) + place) for place, batch in enumerate(added, start=1)]
-            if rows:
-                connection.execute(sa.insert(batches), rows)
+            self._add(connection, scope, run, added)
             return self._read(connection, scope)
+
+    def _known(self, connection: sa.Connection, scope: Scope) -> Known:
+        return Known(
+            batches=self._read(connection, scope),
+            request_ids=_request_ids(connection, scope),
+            do_not_contact=lambda: self.do_not_contact.numbers(connection),
+            advertised=lambda since, until, but: advertised(connection, scope, since, until, but),
+        )
+
+    def _add(
+        self,
+        connection: sa.Connection,
+        scope: Scope,
+        run: str,
+        added: Sequence[NewBatch],
+        split_from: int | None = None,
+    ) -> list[int]:
+        """Write new batches after those that there are; the numbers that they get."""
+        query = sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
+        highest = connection.execute(query).scalar() or 0
+        numbers = [highest + place for place, _ in enumerate(added, start=1)]
+        rows = [_row(scope, run, batch, number) for batch, number in zip(added, numbers, strict=True)]
+        if rows:
+            connection.execute(sa.insert(batches), [{**row, "split_from": split_from} for row in rows])
+        return numbers
 
     def begin_attempt(self, batch: Batch, run: str, seconds: float) -> Attempt | None:
         """Claim a batch for a run and write down that it is tried; None if it is settled, or another run has it.
@@ -292,28 +334,31 @@ class Journal:
         Outcomes are ``accepted``, ``refused``, ``unanswered``, ``already there``, ``unreachable`` and ``not tried``. An
         unfinished batch stays with the run.
         """
-        settled = status not in UNFINISHED
-        uncertain_since = attempt.started_at if attempt.uncertain_before is None else attempt.uncertain_before
-        values: dict[str, Any] = {
-            "status": status,
-            "reason": reason,
-            "code": code,
-            "sms_id": sms_id,
-            "uncertain_since": text_of(uncertain_since if status == "unknown" else attempt.uncertain_before),
-        }
-        if settled:
-            values |= {"settled_by": run, "holder": None, "held_until": None}
         with self._database.begin() as connection:
-            connection.execute(
-                sa.update(attempts)
-                .where(attempts.c.id == attempt.id)
-                .values(ended_at=text_of(clock.now()), outcome=outcome, code=code)
-            )
-            # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a
-            # run that slept through its claim does not speak for the one that has it now.
-            last = [batches.c.attempts == attempt.number, batches.c.status.in_(UNFINISHED)]
-            condition = [batches.c.status != "accepted"] if status == "accepted" else last
-            connection.execute(sa.update(batches).where(batches.c.id == attempt.batch_id, *condition).values(**values))
+            _end_attempt(connection, attempt, run, status, outcome=outcome, reason=reason, code=code, sms_id=sms_id)
+
+    def split(
+        self,
+        scope: Scope,
+        attempt: Attempt,
+        run: str,
+        divide: Callable[[set[str]], Sequence[NewBatch]],
+        *,
+        reason: str,
+        code: int,
+    ) -> list[Batch]:
+        """Write down that an attempt was refused for some of the numbers, and the parts that take the batch's place.
+
+        `divide` is given the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next nobody is lost and nobody is in two batches.
+        """
+        with self._database.begin() as connection:
+            _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)
+            is_split = sa.select(batches.c.status == "split").where(batches.c.id == attempt.batch_id)
+            if not connection.execute(is_split).scalar_one():  # another run has had it since
+                return []
+            parts = divide(_request_ids(connection, scope))
+            numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
+            return [batch for batch in self._read(connection, scope) if batch.number in numbers]
 
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
@@ -375,7 +420,7 @@ class Journal:
     def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
         query = (
             sa.select(batches)
-            .where(batches.c.campaign_id == scope.id, batches.c.status != "withdrawn")
+            .where(batches.c.campaign_id == scope.id, batches.c.status.not_in(["withdrawn", "split"]))
             .order_by(batches.c.number)
         )
         tried = (
@@ -387,6 +432,45 @@ class Journal:
         last_seen = {run: str(moment) for run, moment in connection.execute(tried)}
         idle = text_of(clock.now() - _IDLE) or ""
         return [_batch(row, last_seen, idle) for row in connection.execute(query)]
+
+
+def _request_ids(connection: sa.Connection, scope: Scope) -> set[str]:
+    ids = sa.select(batches.c.request_id).where(batches.c.campaign_id == scope.id)
+    return {request_id.split("/")[0] for request_id in connection.execute(ids).scalars()}
+
+
+def _end_attempt(
+    connection: sa.Connection,
+    attempt: Attempt,
+    run: str,
+    status: str,
+    *,
+    outcome: str,
+    reason: str | None,
+    code: int | None,
+    sms_id: str | None = None,
+) -> None:
+    settled = status not in UNFINISHED
+    uncertain_since = attempt.started_at if attempt.uncertain_before is None else attempt.uncertain_before
+    values: dict[str, Any] = {
+        "status": status,
+        "reason": reason,
+        "code": code,
+        "sms_id": sms_id,
+        "uncertain_since": text_of(uncertain_since if status == "unknown" else attempt.uncertain_before),
+    }
+    if settled:
+        values |= {"settled_by": run, "holder": None, "held_until": None}
+    connection.execute(
+        sa.update(attempts)
+        .where(attempts.c.id == attempt.id)
+        .values(ended_at=text_of(clock.now()), outcome=outcome, code=code)
+    )
+    # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a run that
+    # slept through its claim does not speak for the one that has it now.
+    last = [batches.c.attempts == attempt.number, batches.c.status.in_(UNFINISHED)]
+    condition = [batches.c.status != "accepted"] if status == "accepted" else last
+    connection.execute(sa.update(batches).where(batches.c.id == attempt.batch_id, *condition).values(**values))
 
 
 def _unchanged(batch: Batch) -> tuple[sa.ColumnElement[bool], ...]:
@@ -436,6 +520,8 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
         "callback_url": message.callback_url,
         "floor": batch.floor,
         "size": len(batch.numbers),
+        "segment": batch.segment,
+        "rules": " ".join(sorted(batch.rules)),
         "phones": " ".join([f"0{number:09d}" for number in batch.numbers.tolist()]),
     }
 
@@ -461,4 +547,6 @@ def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
         message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
         floor=row.floor,
         numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),
+        segment=row.segment,
+        rules=rules_for(SmsType(row.sms_type)) if row.rules is None else frozenset(map(Rule, row.rules.split())),
     )

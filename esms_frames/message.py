@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gsm0338 import Codec
 
 from esms_frames import clock
 from esms_frames.errors import InvalidInput, InvalidMessage
+from esms_frames.personal import fill_in
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_BATCH = 30
 MAX_BATCH = 5000
@@ -152,6 +157,54 @@ class Message:
         """
         plain = strip_accents(self.content)
         return Message.restored(plain, self.brandname, self.sms_type, self.send_at, self.callback_url)
+
+    def for_each(
+        self, df: pd.DataFrame, *, min_batch: int = MIN_BATCH, small: str = "refuse"
+    ) -> tuple[pd.Series[Any], dict[str, Message]]:
+        """Fill the fields of the text in from the columns of a DataFrame, and group the rows whose texts are equal.
+
+        The gateway takes one text for a batch of 30 or more, so a personal text is one that at least so many share: a
+        city, a shop, a month, a kind of customer; seldom a name.
+
+        Parameters
+        ----------
+        df : DataFrame
+            The customers. ``{city}`` in the text stands for the column ``city``; formats are Python's, like
+            ``{points:,.0f}`` or ``{expires:%d/%m}``, and ``{{`` is a brace.
+        min_batch : int, optional
+            How many rows a text must be for.
+        small : {"refuse", "exclude"}
+            What to do with texts for fewer: refuse them all, saying which columns split most, or leave out their rows.
+
+        Returns
+        -------
+        by : Series
+            The segment of each row, with the index of `df`: the values that were filled in. NA where a value is missing,
+            or the text is left out.
+        messages : dict of str to Message
+            The message of each segment. Both go to `send`: ``send(df, messages, client, by=by, campaign=…)``.
+
+        Raises
+        ------
+        InvalidInput
+            When a field is no column, a format does not fit, or texts are for too few rows.
+        InvalidMessage
+            When a text is not what the gateway takes once it is filled in.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 80)], "city": ["Huế", "Đà Lạt"] * 35})
+        >>> by, messages = Message("Cua hang {city} chao ban!", "Baotrixemay").for_each(customers)
+        >>> by.value_counts().to_dict()
+        {'Huế': 35, 'Đà Lạt': 35}
+        >>> messages["Huế"].content
+        'Cua hang Huế chao ban!'
+        """
+        if small not in {"refuse", "exclude"}:
+            raise InvalidInput(f"small is {small!r}: use 'refuse' or 'exclude'.")
+        by, texts = fill_in(self.content, df, floor=min_batch, small=small)
+        return by, {name: replace(self, content=text) for name, text in texts.items()}
 
     def _units(self) -> list[int]:
         if self.encoding is Encoding.GSM:

@@ -54,6 +54,7 @@ class Outcome:
     code: int | None = None
     attempts: int = 0
     sent_at: datetime | None = None
+    segment: str | None = None
 
 
 def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Sequence[Outcome]) -> pd.DataFrame:
@@ -75,12 +76,14 @@ def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Seque
 
         - ``phone`` (text), ``network`` (category): as in the audience.
         - ``status``: category of `Status`.
-        - ``reason``: category, why the row was not accepted; NA where it was.
+        - ``reason``: category, why the row was not accepted; NA where it was, but for those that were sent with a rule of
+          advertising switched off, which is said.
         - ``batch``: Int32, the number of its batch in the campaign; NA where it is in none.
         - ``request_id``, ``sms_id``: text, our id and the gateway's id of the batch; NA where there is none.
         - ``code``: Int32, the gateway's code; NA where it gave none.
         - ``attempts``: Int32, how often the batch was tried; 0 for rows that are in no batch.
         - ``sent_at``: when the batch was tried last, in Vietnam time, to the microsecond; NaT where it was not.
+        - ``segment``: category, only where there are segments: as in the audience, or as the batches say.
     """
     statuses = list(Status)
     from_audience = np.array(
@@ -95,6 +98,15 @@ def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Seque
     reason_of = np.array([-1 if outcome.reason is None else places[outcome.reason] for outcome in outcomes] + [-1])
     reason = np.where(owner >= 0, reason_of[owner], frame["reason"].cat.codes.to_numpy())
 
+    if "segment" in frame:
+        segment = {"segment": frame["segment"].array}
+    elif any(outcome.segment is not None for outcome in outcomes):
+        names = list(dict.fromkeys(outcome.segment for outcome in outcomes if outcome.segment is not None))
+        place = {name: n for n, name in enumerate(names)}
+        of_outcome = np.array([-1 if each.segment is None else place[each.segment] for each in outcomes] + [-1])
+        segment = {"segment": columns.category_from_codes(of_outcome[owner], names)}
+    else:
+        segment = {}
     return pd.DataFrame(
         {
             "phone": frame["phone"].array,
@@ -107,6 +119,7 @@ def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Seque
             "code": _integers(owner, [outcome.code for outcome in outcomes]),
             "attempts": _integers(owner, [outcome.attempts for outcome in outcomes], instead=0),
             "sent_at": _moments(owner, [outcome.sent_at for outcome in outcomes]),
+            **segment,
         },
         index=frame.index,
     )

@@ -34,6 +34,7 @@ wire
 audience
 detection
 templates message
+personal
 phones
 numbering columns
 errors
