@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from esms_frames import clock, schema
 from esms_frames.database import Database
+from esms_frames.do_not_contact import DoNotContact
 from esms_frames.message import Message
-from esms_frames.schema import attempts, batches, campaigns, moment_of, text_of
+from esms_frames.schema import attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -133,6 +134,11 @@ class Journal:
     def close(self) -> None:
         """Close the connections to the database."""
         self._database.close()
+
+    @property
+    def do_not_contact(self) -> DoNotContact:
+        """Those who are never to get advertising, on whatever gateway and account."""
+        return DoNotContact(self._database)
 
     def campaigns(self) -> pd.DataFrame:
         """List the campaigns, the latest first.
@@ -436,7 +442,7 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
         "callback_url": message.callback_url,
         "floor": batch.floor,
         "size": len(batch.numbers),
-        "phones": " ".join([f"0{number:09d}" for number in batch.numbers.tolist()]),
+        "phones": phones_of(batch.numbers),
     }
 
 
@@ -460,5 +466,5 @@ def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
         is_abandoned=row.status == "planned" and planner_gone and unheld,
         message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
         floor=row.floor,
-        numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),
+        numbers=numbers_in(row.phones),
     )
