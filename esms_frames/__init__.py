@@ -9,6 +9,7 @@ from esms_frames import accessor as _accessor  # noqa: F401 - gives df.esms and 
 from esms_frames import results as _results  # noqa: F401 - see below
 from esms_frames.audience import Audience, prepare
 from esms_frames.client import Client
+from esms_frames.consent import Rule, next_allowed_time
 from esms_frames.errors import (
     BadAnswer,
     EsmsError,
@@ -48,9 +49,11 @@ __all__ = [
     "NoAnswer",
     "PhoneColumnError",
     "Refused",
+    "Rule",
     "Sandbox",
     "TooFewRecipients",
     "Unreachable",
+    "next_allowed_time",
     "normalize_phones",
     "prepare",
     "read_customers",

@@ -14,6 +14,7 @@ from esms_frames import columns, phones
 from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput, TooFewRecipients
 from esms_frames.message import MAX_BATCH, MIN_BATCH
+from esms_frames.number_list import PLAIN, read_list
 from esms_frames.phones import Problem
 
 if TYPE_CHECKING:
@@ -210,7 +211,8 @@ def drafted(
     _check_limits(min_batch, max_batch)
     column = phone_column(df, phone)
     found = phones.read(df[column])
-    frame = _judged(found, df.index, _excluded_numbers(exclude))
+    excluded = np.empty(0, dtype=np.int32) if exclude is None else read_list(exclude, "exclude")
+    frame = _judged(found, df.index, excluded)
     if by is not None:
         frame["segment"] = _segments(df, by)
     return _arranged(Audience(frame, column, min_batch, max_batch), found, None)
@@ -319,32 +321,6 @@ def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np
     )
 
 
-def _excluded_numbers(exclude: Any) -> NDArray[np.int32]:
-    """Read the numbers to leave out; a list that can't be relied on is refused, for someone on it could be texted."""
-    if exclude is None:
-        return np.empty(0, dtype=np.int32)
-    if isinstance(exclude, (set, frozenset)):
-        exclude = list(exclude)
-    try:
-        column = phones.one_column(exclude[phone_column(exclude)] if isinstance(exclude, pd.DataFrame) else exclude)
-    except InvalidInput as error:
-        raise InvalidInput(f"exclude can't be read as a list of numbers; {error}") from None
-    found = phones.read(column)
-    problems = phones.problem_of(found)
-    # Text with as many digits as a number may well hold one; less digits, landlines and foreigners can't be texted.
-    digits = np.array([sum(map(str.isdigit, str(cell))) for cell in column[problems.isin(_VAGUE)]])
-    vague = np.flatnonzero(problems.isin(_VAGUE))[digits >= 9] if digits.size else np.empty(0, dtype=np.int64)
-    unclear = np.union1d(vague, np.flatnonzero(problems.isin([Problem.SEVERAL, Problem.ROUNDED])))
-    if unclear.size:
-        raise InvalidInput(
-            f"exclude holds {unclear.size:,} entries of which it is not clear whom they mean (the first at position "
-            f"{unclear[0]}: {_PLAIN[problems[unclear[0]]]}): give each number a row of its own, and nothing beside it."
-        )
-    if len(found) and not (found >= 0).any():
-        raise InvalidInput(f"exclude has {len(found):,} entries and none is a mobile number: is it the right list?")
-    return np.unique(found[found >= 0])
-
-
 def _check_limits(min_batch: int, max_batch: int) -> None:
     whole = all(isinstance(limit, int) and not isinstance(limit, bool) for limit in (min_batch, max_batch))
     if not whole or not 0 <= min_batch <= max_batch <= MAX_BATCH or max_batch < 1:
@@ -359,24 +335,8 @@ def _check_limits(min_batch: int, max_batch: int) -> None:
         )
 
 
-_PLAIN = {
-    Problem.MISSING: "no number",
-    Problem.NOT_A_NUMBER: "not a number",
-    Problem.ROUNDED: "rounded by a spreadsheet",
-    Problem.SEVERAL: "several numbers in one cell",
-    Problem.TOO_SHORT: "too few digits",
-    Problem.TOO_LONG: "too many digits",
-    Problem.LANDLINE: "landline, can't receive SMS",
-    Problem.FOREIGN: "number of another country",
-    Problem.UNASSIGNED: "no network has this prefix",
-}
-
-
-_VAGUE = [Problem.NOT_A_NUMBER, Problem.TOO_LONG]
-
-
 def _plain(status: str, reason: Any) -> str:
-    return "ready to send" if status == "ready" else f"{status}: {_PLAIN.get(reason, reason)}"
+    return "ready to send" if status == "ready" else f"{status}: {PLAIN.get(reason, reason)}"
 
 
 def _html_table(title: str, rows: list[tuple[Any, int, float]]) -> str:

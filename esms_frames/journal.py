@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from esms_frames import clock, schema
 from esms_frames.consent import Rule, rules_for
 from esms_frames.database import Database
+from esms_frames.do_not_contact import DoNotContact
 from esms_frames.history import advertised
 from esms_frames.message import Message, SmsType
-from esms_frames.schema import attempts, batches, campaigns, moment_of, text_of
+from esms_frames.schema import attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -156,6 +157,11 @@ class Journal:
     def close(self) -> None:
         """Close the connections to the database."""
         self._database.close()
+
+    @property
+    def do_not_contact(self) -> DoNotContact:
+        """Those who are never to get advertising, on whatever gateway and account."""
+        return DoNotContact(self._database)
 
     def campaigns(self) -> pd.DataFrame:
         """List the campaigns, the latest first.
@@ -522,7 +528,7 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
         "size": len(batch.numbers),
         "segment": batch.segment,
         "rules": " ".join(sorted(batch.rules)),
-        "phones": " ".join([f"0{number:09d}" for number in batch.numbers.tolist()]),
+        "phones": phones_of(batch.numbers),
     }
 
 
@@ -546,7 +552,7 @@ def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
         is_abandoned=row.status == "planned" and planner_gone and unheld,
         message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
         floor=row.floor,
-        numbers=np.fromstring(row.phones, dtype=np.int32, sep=" "),
+        numbers=numbers_in(row.phones),
         segment=row.segment,
         rules=rules_for(SmsType(row.sms_type)) if row.rules is None else frozenset(map(Rule, row.rules.split())),
     )

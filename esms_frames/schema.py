@@ -28,6 +28,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import sqlalchemy as sa
 
 from esms_frames import clock
@@ -35,6 +36,8 @@ from esms_frames.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
 _metadata = sa.MetaData()
 _journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
@@ -139,3 +142,18 @@ def text_of(moment: datetime | None) -> str | None:
 def moment_of(text: str | None) -> datetime | None:
     """Read a moment of the tables."""
     return None if text is None else datetime.fromisoformat(text).astimezone(clock.VIETNAM)
+
+
+def phones_of(numbers: NDArray[np.int32]) -> str:
+    """Write national numbers as the tables hold them: as they are sent, separated by blanks."""
+    return " ".join([f"0{number:09d}" for number in numbers.tolist()])
+
+
+def numbers_in(phones: str) -> NDArray[np.int32]:
+    """Read the national numbers of a batch, or of several joined by blanks."""
+    return np.fromstring(phones, dtype=np.int32, sep=" ")
+
+
+def count_in(phones: str) -> int:
+    """Count the numbers of a batch, each of which is ten digits."""
+    return (len(phones) + 1) // 11

@@ -1,0 +1,179 @@
+"""The list of those who are never to get advertising, kept in the journal."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from esms_frames import clock, columns, phones
+from esms_frames.detection import phone_column
+from esms_frames.errors import InvalidInput
+from esms_frames.number_list import read_list
+from esms_frames.schema import do_not_contact as table
+from esms_frames.schema import numbers_in, phones_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from esms_frames.database import Database
+
+_AT_ONCE = 10_000  # rows in one statement
+
+
+class DoNotContact:
+    """Those who are never to get advertising; `Journal.do_not_contact` of a journal.
+
+    It holds for all gateways and accounts of the journal. Decree 91/2020/ND-CP forbids advertising to them. Numbers are
+    given in any spelling: one alone, or a list, set, Series or DataFrame of them (the phone column is found as in
+    `prepare`). A list with an entry that can't be read is refused as a whole, with its position, for somebody on it could
+    be missed; blank cells, landlines and numbers of other countries are passed over, for no SMS reaches them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import esms_frames as ef
+    >>> journal = ef.Journal(tempfile.mkdtemp() + "/journal.sqlite")
+    >>> journal.do_not_contact.add(["+84 901 888 484", "0901.888.484", "0901888485"], reason="answered STOP")
+    2
+    >>> journal.do_not_contact.contains("84901888484")
+    True
+    >>> journal.do_not_contact.remove("0901888484"), len(journal.do_not_contact)
+    (1, 1)
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __repr__(self) -> str:
+        return f"<DoNotContact: {len(self):,} numbers, in the journal {self._database.where}>"
+
+    def __len__(self) -> int:
+        with self._database.begin() as connection:
+            return _count(connection)
+
+    def add(self, numbers: Any, reason: str | None = None) -> int:
+        """Put numbers on the list.
+
+        Parameters
+        ----------
+        numbers : str, list, set, Series or DataFrame
+            In any spelling.
+        reason : str, optional
+            Why, for people. Those who are on the list already keep the date since which they are; their reason is
+            replaced if one is given.
+
+        Returns
+        -------
+        int
+            How many were not on the list yet.
+
+        Raises
+        ------
+        InvalidInput
+            When an entry can't be read; nothing was changed.
+        """
+        if reason is not None and (not isinstance(reason, str) or not reason.strip()):
+            raise InvalidInput(f"reason is {reason!r}: give some words, or leave it out.")
+        found = read_list(numbers, "numbers", of_record=True)
+        now = text_of(clock.now())
+        with self._database.begin() as connection:
+            before = _count(connection)
+            for some in _pieces(found):
+                rows = [{"phone": phone, "reason": reason, "added_at": now} for phone in some]
+                connection.execute(_insert(connection, replace_reason=reason is not None), rows)
+            return _count(connection) - before
+
+    def remove(self, numbers: Any) -> int:
+        """Take numbers off the list, so that they may get advertising again.
+
+        Parameters
+        ----------
+        numbers : str, list, set, Series or DataFrame
+            In any spelling.
+
+        Returns
+        -------
+        int
+            How many were on it.
+
+        Raises
+        ------
+        InvalidInput
+            When an entry can't be read; nothing was changed.
+        """
+        found = read_list(numbers, "numbers", of_record=True)
+        with self._database.begin() as connection:
+            before = _count(connection)
+            for some in _pieces(found):
+                connection.execute(sa.delete(table).where(table.c.phone.in_(some)))
+            return before - _count(connection)
+
+    def contains(self, numbers: Any) -> Any:
+        """Tell which numbers are on the list.
+
+        Parameters
+        ----------
+        numbers : str, list, set, Series or DataFrame
+            In any spelling; what is no number is on no list.
+
+        Returns
+        -------
+        bool or Series of bool
+            A bool for one number; else a value for each, with the index of `numbers`.
+        """
+        if isinstance(numbers, (str, int, np.integer)):
+            return bool(self.contains([numbers]).iloc[0])
+        if isinstance(numbers, (set, frozenset)):
+            numbers = list(numbers)
+        column = phones.one_column(numbers[phone_column(numbers)] if isinstance(numbers, pd.DataFrame) else numbers)
+        found = np.isin(phones.read(column), self.numbers())
+        return pd.Series(found, index=column.index, name=column.name)
+
+    def frame(self) -> pd.DataFrame:
+        """List who is on it.
+
+        Returns
+        -------
+        DataFrame
+            One row a number, sorted: ``phone`` (text), ``reason`` (text, NA without one) and ``added_at`` (Vietnam time;
+            NaT, like the reason, of those whom `Journal.forget` has forgotten).
+        """
+        with self._database.begin() as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.phone)).all()
+        moments = [None if row.added_at is None else np.datetime64(row.added_at[:26], "us") for row in rows]
+        text = columns.text_dtype()
+        return pd.DataFrame(
+            {
+                "phone": pd.array([row.phone for row in rows], dtype=text),
+                "reason": pd.array([row.reason for row in rows], dtype=text),
+                "added_at": pd.DatetimeIndex(np.array(moments, dtype="datetime64[us]")).tz_localize(clock.VIETNAM),
+            }
+        )
+
+    def numbers(self, connection: sa.Connection | None = None) -> NDArray[np.int32]:
+        """Give the national numbers on the list, sorted; within the transaction of a connection, if there is one."""
+        with self._database.begin() if connection is None else nullcontext(connection) as current:
+            return np.sort(numbers_in(" ".join(current.execute(sa.select(table.c.phone)).scalars())))
+
+
+def _insert(connection: sa.Connection, *, replace_reason: bool) -> Any:
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
+    if not replace_reason:
+        return insert.on_conflict_do_nothing()
+    return insert.on_conflict_do_update(index_elements=[table.c.phone], set_={"reason": insert.excluded.reason})
+
+
+def _count(connection: sa.Connection) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+def _pieces(found: NDArray[np.int32]) -> Iterator[list[str]]:
+    for start in range(0, len(found), _AT_ONCE):
+        yield phones_of(found[start : start + _AT_ONCE]).split()

@@ -1,0 +1,85 @@
+"""Who has had, or is to have, advertising by the journal, and when."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sqlalchemy as sa
+
+from esms_frames import clock
+from esms_frames.client import SANDBOX
+from esms_frames.message import SmsType
+from esms_frames.schema import batches, campaigns, count_in, numbers_in, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from esms_frames.journal import Scope
+
+_MAY_HAVE_LEFT = ("accepted", "already_sent", "unknown", "sending")
+
+
+def advertised(
+    connection: sa.Connection, scope: Scope, since: datetime, until: datetime, but: Collection[int] = ()
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Find the advertising messages of a period that may have been sent, or will be.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of the transaction that plans, so that of two runs the second knows what the first is about to send.
+    scope : Scope
+        Of a live gateway, the messages of all live gateways and accounts count, for it is the same people who get them.
+        Of a sandbox, only those of the same account: a rehearsal never counts for the live gateway, nor the other way.
+    since, until : datetime
+        The period, both ends within it; with a time zone.
+    but : collection of int, optional
+        Ids of batches to leave out.
+
+    Returns
+    -------
+    numbers : array of int32, shape (m,)
+        National numbers, as often as each was or will be texted.
+    seconds : array of int64, shape (m,)
+        When, in seconds since 1970 (UTC): at the schedule, or else when it was tried last, or now if it was not yet.
+
+    Notes
+    -----
+    What was refused, split or withdrawn does not count. What is planned counts where it is scheduled within the period, or
+    was planned since its beginning: older plans wait for somebody to resume them, who has to look at the rules then.
+    """
+    known = sa.or_(
+        sa.and_(
+            batches.c.status.in_(_MAY_HAVE_LEFT), batches.c.send_at.is_(None), _within(batches.c.sent_at, since, until)
+        ),
+        sa.and_(batches.c.status == "planned", batches.c.send_at.is_(None), batches.c.created_at >= text_of(since)),
+        sa.and_(batches.c.status.in_([*_MAY_HAVE_LEFT, "planned"]), _within(batches.c.send_at, since, until)),
+    )
+    same = campaigns.c.gateway != SANDBOX
+    if scope.gateway == SANDBOX:
+        same = sa.and_(campaigns.c.gateway == SANDBOX, campaigns.c.account == scope.account)
+    query = (
+        sa.select(batches.c.id, batches.c.status, batches.c.send_at, batches.c.sent_at, batches.c.phones)
+        .join(campaigns)
+        .where(batches.c.sms_type == str(SmsType.ADVERTISING), known, same)
+    )
+    left_out = frozenset(but)
+    rows = [row for row in connection.execute(query) if row.id not in left_out and row.phones]
+    now = clock.now()
+    moments = [_moment(row.status, row.send_at, row.sent_at, now) for row in rows]
+    numbers = numbers_in(" ".join([row.phones for row in rows]))
+    seconds = np.array([int(moment.timestamp()) for moment in moments], dtype=np.int64)
+    return numbers, np.repeat(seconds, [count_in(row.phones) for row in rows])
+
+
+def _within(column: sa.Column[str | None], since: datetime, until: datetime) -> sa.ColumnElement[bool]:
+    return column.between(text_of(since), text_of(until))  # all are written in the same time zone and width
+
+
+def _moment(status: str, send_at: str | None, sent_at: str | None, now: datetime) -> datetime:
+    text = send_at or (None if status == "planned" else sent_at)
+    return now if text is None else datetime.fromisoformat(text)
