@@ -108,7 +108,7 @@ def allocate(
     ready, group_of = _joined(groups)
     held, batch_of = _joined(unfinished)
 
-    both = [*groups, *unfinished]
+    both: list[Group | Batch] = [*groups, *unfinished]
     listed = known.do_not_contact() if any(Rule.DO_NOT_CONTACT in each.rules for each in both) else _NOBODY
     capped = _capped(groups, [batch for batch in unfinished if batch.is_abandoned], known)
     ready_listed = _under(Rule.DO_NOT_CONTACT, groups)[group_of] & np.isin(ready, listed)
@@ -120,7 +120,9 @@ def allocate(
 
     # Where the numbers of unfinished batches are among those that are ready, and whether they are to get something else.
     kinds: dict[tuple[object, ...], int] = {}
-    kind_of_group, kind_of_batch = ([kinds.setdefault(_key(each)[:3], len(kinds)) for each in some] for some in (groups, unfinished))
+    kind_of_group, kind_of_batch = (
+        [kinds.setdefault(_key(each)[:3], len(kinds)) for each in some] for some in (groups, unfinished)
+    )
     place = _places(held, ready)
     other_kind = np.zeros(len(held), dtype=bool)
     there = place >= 0
@@ -136,7 +138,10 @@ def allocate(
         gone = {unfinished[n].id for n in np.flatnonzero(replaced)}
         busy, _ = _joined([batch for batch in known.batches if batch.status in LIVE and batch.id not in gone])
         free = ~np.isin(ready, busy) & ~ready_listed & ~ready_capped
-        wanted = {_key(group): some[is_free] for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)}
+        wanted = {
+            _key(group): some[is_free]
+            for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)
+        }
         for n in np.flatnonzero(replaced & (count(others) > 0)):
             key = _key(unfinished[n])
             wanted[key] = np.concatenate([wanted.get(key, _NOBODY), held[others & (batch_of == n)]])
@@ -204,7 +209,8 @@ def _batches(
     order = equal_batches(np.zeros(len(numbers), dtype=np.int64), max_batch)
     parts = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
     return [
-        NewBatch(request_id(campaign, part, taken), key.message, key.floor, part, key.segment, key.rules) for part in parts
+        NewBatch(request_id(campaign, part, taken), key.message, key.floor, part, key.segment, key.rules)
+        for part in parts
     ]
 
 
@@ -241,7 +247,8 @@ def _capped(groups: Sequence[Group], abandoned: Sequence[Batch], known: Known) -
     """Find the numbers that have had, or are about to have, as much advertising as a day may bring."""
     now = clock.now()
     by_time: dict[datetime, list[NDArray[np.int32]]] = {}
-    for each in [*groups, *abandoned]:
+    both: list[Group | Batch] = [*groups, *abandoned]
+    for each in both:
         if Rule.DAILY_CAP in each.rules and len(each.numbers):
             by_time.setdefault(each.message.send_at or now, []).append(each.numbers)
     if not by_time:

@@ -252,8 +252,8 @@ def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[
 def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection[Any] | None) -> Audience:
     """Say of each usable row whether it is ready or a duplicate, and in which batch, given the segments that count."""
     frame = audience.frame
-    status = frame["status"].cat.codes.to_numpy().copy()
-    reason = frame["reason"].cat.codes.to_numpy().copy()
+    status: NDArray[np.int8] = frame["status"].cat.codes.to_numpy().astype(np.int8)
+    reason: NDArray[np.int8] = frame["reason"].cat.codes.to_numpy().astype(np.int8)
     segment = np.zeros(len(frame), dtype=np.int64)
     if "segment" in frame:
         segment = frame["segment"].cat.codes.to_numpy().astype(np.int64)

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from esms_frames.allocation import LIVE, LeftOut, allocate
-from esms_frames.audience import Audience, drafted, ready_frame
+from esms_frames.audience import Audience, check_floor, drafted, ready_frame
 from esms_frames.client import SANDBOX, Client
 from esms_frames.consent import switched_off
 from esms_frames.delivery import Delivery
 from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
-from esms_frames.order import check_enough, numbers_of, take_order
+from esms_frames.order import numbers_of, take_order
 from esms_frames.plan import check_hours, refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
 from esms_frames.settling import settle
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from esms_frames.journal import Batch, Known, NewBatch, Scope
+    from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
     from esms_frames.order import Group
+    from esms_frames.schema import Scope
 
 _MOST_AT_ONCE = 64
 _FASTEST = 1000  # requests a second; beyond that a limit is none
@@ -134,7 +135,7 @@ def send(
     order = take_order(
         data, message, campaign=campaign, phone=phone, by=by, exclude=exclude, rules_off=rules_off, rules_on=rules_on
     )
-    check_enough(order)
+    check_floor(order.audience)
     check_hours(order)
     book = _opened(journal)
     if checks:
@@ -275,7 +276,7 @@ def _account(
     """
     # A number may be in several batches, of which all but one were refused: the one, or the last, counts.
     ranked = sorted(batches, key=lambda batch: (batch.status in LIVE, batch.number))
-    holders = [*left_out, *ranked]
+    holders: list[LeftOut | Batch] = [*left_out, *ranked]
     outcomes = [*(some.outcome for some in left_out), *(_outcome(batch, delivery, run) for batch in ranked)]
     numbers = numbers_of(frame, "ready")
     owner = np.full(len(numbers), len(outcomes))
@@ -337,8 +338,8 @@ def _of_campaign(
     batches = book.batches(scope)
     otherwise = Outcome(Status.NOT_SENT, f"The number is not in the campaign {scope.name!r}.")
     if audience is None:
-        numbers = [each.numbers for each in (*batches, *left_out)]
-        frame = ready_frame(pd.unique(np.concatenate([_NOBODY, *numbers])))
+        holders: list[LeftOut | Batch] = [*batches, *left_out]
+        frame = ready_frame(pd.unique(np.concatenate([_NOBODY, *(each.numbers for each in holders)])))
     else:
         frame = audience.frame
     return _account(frame, batches, left_out, otherwise, delivery)

@@ -15,12 +15,13 @@ import click
 import pandas as pd
 
 from esms_frames.audience import Audience, prepare
-from esms_frames.campaign import default_campaign, results, resume, send
+from esms_frames.campaign import results, resume, send
 from esms_frames.client import Client
 from esms_frames.errors import EsmsError, InvalidFile
 from esms_frames.files import SAMPLE, check_writable, read_customers, write_results
 from esms_frames.journal import Journal
 from esms_frames.message import MIN_BATCH, Message, SmsType, checked_campaign
+from esms_frames.order import default_campaign
 from esms_frames.results import Status, join_customers
 from esms_frames.sandbox import Sandbox
 

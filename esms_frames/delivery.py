@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from esms_frames.client import Client
-    from esms_frames.journal import Attempt, Batch, Journal, NewBatch, Scope
+    from esms_frames.journal import Attempt, Batch, Journal, NewBatch
+    from esms_frames.schema import Scope
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in the journal, not on the screen
 

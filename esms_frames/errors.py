@@ -7,7 +7,8 @@
     │   ├── InvalidMessage     a field of the message
     │   ├── PhoneColumnError   no column, or more than one, that could hold the phone numbers
     │   ├── TooFewRecipients   fewer usable numbers than the gateway takes in one request
-    │   └── InvalidFile        a file that can't be read or written
+    │   ├── InvalidFile        a file that can't be read or written
+    │   └── WouldFail          a send that could only fail
     ├── JournalError           the journal can't be relied on
     └── GatewayError           the gateway, or the way to it
         ├── Unreachable        no connection: the request certainly did not arrive
@@ -104,6 +105,21 @@ class TooFewRecipients(InvalidInput):
 
 class InvalidFile(InvalidInput):
     """Raised when a file can't be read as a table of customers, or results can't be written to it."""
+
+
+class WouldFail(InvalidInput):
+    """Raised when a send could only fail, before anything goes out.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        What stands against it, a sentence each; the first is the text of the error.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        more = f" ({len(self.problems) - 1} more: see ef.plan)" if len(self.problems) > 1 else ""
+        super().__init__(f"Nothing was sent, for it would fail: {self.problems[0]}{more}")
 
 
 class JournalError(EsmsError):

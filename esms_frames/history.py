@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from esms_frames.journal import Scope
+    from esms_frames.schema import Scope
 
 _MAY_HAVE_LEFT = ("accepted", "already_sent", "unknown", "sending")
 

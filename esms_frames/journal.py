@@ -20,7 +20,7 @@ from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
 from esms_frames.history import advertised
 from esms_frames.message import Message, SmsType
-from esms_frames.schema import attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
+from esms_frames.schema import Scope, attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -75,8 +75,8 @@ class NewBatch:
     message: Message
     floor: int
     numbers: NDArray[np.int32]
-    segment: str | None
-    rules: frozenset[Rule]
+    segment: str | None = None
+    rules: frozenset[Rule] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,6 @@ class Attempt:
     refused_before: bool
     """Whether an earlier attempt was certainly refused, with a code."""
     started_at: datetime
-
-
-@dataclass(frozen=True)
-class Scope:
-    """A campaign: its name within one gateway and account."""
-
-    id: int
-    name: str
-    gateway: str
-    account: str
 
 
 class Journal:
@@ -355,7 +345,8 @@ class Journal:
     ) -> list[Batch]:
         """Write down that an attempt was refused for some of the numbers, and the parts that take the batch's place.
 
-        `divide` is given the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next nobody is lost and nobody is in two batches.
+        `divide` is given the request ids that the campaign has ever used. Both are on disk at once, so that
+        whatever happens next nobody is lost and nobody is in two batches.
         """
         with self._database.begin() as connection:
             _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)

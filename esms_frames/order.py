@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import phones
-from esms_frames.audience import Audience, check_floor, drafted, only_segments
+from esms_frames.audience import Audience, drafted, only_segments
 from esms_frames.consent import Rule, rules_for
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH, Message, SmsType, check_not_past, checked_campaign, strip_accents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Collection, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -83,7 +83,9 @@ def take_order(
         check_not_past(each)
     audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
     if not isinstance(audience, Audience):
-        raise InvalidInput(f"data must be a DataFrame or an Audience, not {type(data).__name__}: hand in your customers.")
+        raise InvalidInput(
+            f"data must be a DataFrame or an Audience, not {type(data).__name__}: hand in your customers."
+        )
     if audience is data and not (phone is None and by is None and exclude is None):
         raise InvalidInput(
             "phone, by and exclude are for a DataFrame, and this is an Audience: give them to ef.prepare."
@@ -111,11 +113,6 @@ def take_order(
     return Order(name, audience, tuple(groups), idle)
 
 
-def check_enough(order: Order) -> None:
-    """Check that everybody's segment has as many recipients as a batch needs."""
-    check_floor(order.audience)
-
-
 def numbers_of(frame: pd.DataFrame, status: str) -> NDArray[np.int32]:
     """Give the national numbers of the rows of a status."""
     return phones.read(frame.loc[(frame["status"] == status).to_numpy(), "phone"])
@@ -139,7 +136,8 @@ def _checked_messages(message: object) -> dict[Any, Message]:
     for segment, each in message.items():
         if not isinstance(each, Message):
             raise InvalidInput(
-                f"The message of segment {segment!r} must be a Message, not {type(each).__name__}: make it with ef.Message(…)."
+                f"The message of segment {segment!r} must be a Message, not {type(each).__name__}: make it with "
+                "ef.Message(…)."
             )
     if len({str(segment) for segment in message}) < len(message):
         raise InvalidInput("Two segments of the messages are written the same way: give each a name of its own.")
@@ -168,12 +166,13 @@ def _segmented(audience: Audience, messages: Mapping[Any, Message]) -> tuple[Aud
     there = list(audience.frame["segment"].cat.categories)
     if not any(segment in messages for segment in there):
         raise InvalidInput(
-            f"No message is for a segment of the data, which has {_some(there)}, while the messages are for "
-            f"{_some(list(messages))}: write the segments as in the data."
+            f"No message is for a segment of the data, which has {some_of(there)}, while the messages are for "
+            f"{some_of(list(messages))}: write the segments as in the data."
         )
     return only_segments(audience, messages), there
 
 
-def _some(names: list[Any]) -> str:
+def some_of(names: Sequence[Any]) -> str:
+    """Name the first few of many."""
     shown = ", ".join(repr(str(name)[:40]) for name in names[:5])
     return f"{shown} and {len(names) - 5:,} more" if len(names) > 5 else shown or "none"

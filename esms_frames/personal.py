@@ -61,8 +61,9 @@ def _checked_fields(text: str, df: pd.DataFrame) -> list[str]:
     try:
         names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
     except ValueError as error:
-        raise InvalidInput(f"The text's braces can't be read ({error}): write a field as {{column}}, a brace as {{{{.")\
-            from None
+        raise InvalidInput(
+            f"The text's braces can't be read ({error}): write a field as {{column}}, a brace as {{{{."
+        ) from None
     names = list(dict.fromkeys(names))
     if not names:
         raise InvalidInput("The text has no field in braces, so it is the same for each: send it as it is.")

@@ -25,6 +25,7 @@ that it was sent under, separated by blanks (NULL in batches of before there wer
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,16 @@ do_not_contact = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("added_at", sa.Text),
 )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A campaign: its name within one gateway and account."""
+
+    id: int
+    name: str
+    gateway: str
+    account: str
 
 
 def _to_version_2(connection: sa.Connection) -> None:

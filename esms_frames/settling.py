@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from esms_frames.client import Client
-    from esms_frames.journal import Batch, Journal, Scope
+    from esms_frames.journal import Batch, Journal
     from esms_frames.message import SmsType
+    from esms_frames.schema import Scope
     from esms_frames.wire import SentMessage
 
 _MARGIN = timedelta(days=1)  # before the first attempt: this machine's clock may have been wrong by hours then

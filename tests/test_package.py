@@ -21,23 +21,25 @@ cli accessor
 files
 sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.state
 campaign
-results
+plan
+preflight
 settling
 delivery
-history
+allocation
 journal
-do_not_contact
+history do_not_contact
 schema
 database
 client
 transport
 reports
 wire
-consent audience
+order
+consent audience results
 number_list
 detection
-templates message
-personal
+message
+templates personal
 phones
 numbering columns
 errors

@@ -21,9 +21,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import esms_frames as ef
 from esms_frames import clock, delivery, transport
-from esms_frames.campaign import _Planning
+from esms_frames.allocation import allocate
 from esms_frames.delivery import Delivery
 from esms_frames.journal import NewBatch
+from esms_frames.order import take_order
 from esms_frames.wire import SentMessage
 
 MORE = [f"09128884{n}" for n in range(10, 60)]
@@ -336,7 +337,7 @@ def test_a_batch_that_another_run_left_uncertain_long_ago_is_not_repeated_by_one
     planned = book.plan(scope, "elsewhere:1:1.0:a", lambda *_: ([], [new]))
     book.begin_attempt(planned[0], "elsewhere:1:1.0:b", 0.0)
     at("2030-02-01 08:01")
-    Delivery(book, scope, client, concurrency=1, rate=None).drive(planned, progress=False)
+    Delivery(book, scope, client, concurrency=1, rate=None, split=True).drive(planned, progress=False)
     assert sandbox.sent.empty
     assert counts(ef.results("Tết")) == {"unknown": 50}
 
@@ -513,7 +514,9 @@ def test_a_campaign_of_many_batches_is_planned_anew_by_few_looks_at_its_numbers(
     real = np.isin
     monkeypatch.setattr(np, "isin", lambda *arguments: looks.append(1) or real(*arguments))
     there = batches("Tết")
-    _Planning(ef.Journal().scopes("Tết")[0], message, audience, "x")._decide(there, set())
+    order = take_order(audience, message, campaign="Tết", phone=None, by=None, exclude=None, rules_off=(), rules_on=())
+    book = ef.Journal()
+    book.consult(book.scopes("Tết")[0], lambda known: allocate(order.groups, order.excluded, known, "Tết", 60))
     assert len(there) == 50
     assert len(looks) < 10
 

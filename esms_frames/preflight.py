@@ -1,0 +1,184 @@
+"""What the gateway says beforehand of what is to be sent: price, balance, brandnames, templates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from esms_frames import phones
+from esms_frames.audience import equal_batches
+from esms_frames.errors import GatewayError, Refused
+from esms_frames.message import MAX_BATCH, SmsType
+from esms_frames.templates import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from esms_frames.client import Client
+    from esms_frames.journal import Batch, NewBatch
+    from esms_frames.message import Message
+    from esms_frames.templates import Template
+
+_MOST_ESTIMATES = 20
+"""How many batches of advertising the gateway is asked the price of; more of them are priced like these."""
+
+_TOLD = 3  # texts of which it is told that they fit no template
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One text and all who are to get it."""
+
+    segment: str | None
+    message: Message
+    numbers: NDArray[np.int32]
+    batches: int
+
+
+@dataclass
+class Answers:
+    """What the gateway said.
+
+    Attributes
+    ----------
+    price, balance : Decimal or None
+        In VND; None where it could not be asked.
+    price_basis : str
+        What the price rests on.
+    problems : list of str
+        What would make the send fail.
+    warnings : list of str
+        What is worth a look.
+    """
+
+    price: Decimal | None = None
+    price_basis: str = "the gateway was not asked"
+    balance: Decimal | None = None
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def parcels_of(batches: Sequence[Batch | NewBatch]) -> list[Parcel]:
+    """Put the batches of one segment and text together."""
+    together: dict[tuple[str | None, Message], list[Batch | NewBatch]] = defaultdict(list)
+    for batch in batches:
+        together[batch.segment, batch.message].append(batch)
+    return [
+        Parcel(segment, message, np.concatenate([batch.numbers for batch in some]), len(some))
+        for (segment, message), some in together.items()
+    ]
+
+
+def ask(client: Client, parcels: Sequence[Parcel]) -> Answers:
+    """Ask the gateway about what is to be sent.
+
+    A refusal of the account is a problem, for sends would meet it too. Anything else that keeps the gateway from answering
+    is a warning, and ends the asking.
+    """
+    answers = Answers()
+    try:
+        answers.balance = client.balance()
+        _check_brandnames(client, parcels, answers)
+        if not answers.problems:  # the gateway prices nothing under a name that it does not know
+            _check_templates(client, parcels, answers)
+            answers.price, answers.price_basis = _price(client, parcels)
+    except Refused as refusal:
+        (answers.problems if refusal.kind.stops_campaign else answers.warnings).append(str(refusal))
+    except GatewayError as error:
+        answers.warnings.append(f"The gateway could not be asked about everything: {error}")
+    if answers.price is not None and answers.balance is not None and answers.price > answers.balance:
+        answers.problems.append(
+            f"The price of {answers.price:,.0f} VND is more than the balance of {answers.balance:,.0f} VND: top up the "
+            "account, or send to fewer."
+        )
+    return answers
+
+
+def _check_brandnames(client: Client, parcels: Sequence[Parcel], answers: Answers) -> None:
+    registered = client.brandnames()
+    for name, sms_type in dict.fromkeys((parcel.message.brandname, parcel.message.sms_type) for parcel in parcels):
+        names = [each.name for each in registered if each.sms_type is sms_type]
+        if name in names:
+            continue
+        alike = {each.casefold(): each for each in names}
+        near = get_close_matches(name.casefold(), alike, n=1)
+        way_out = f"did you mean {alike[near[0]]!r}?" if near else f"it has {', '.join(map(repr, names)) or 'none'}."
+        answers.problems.append(
+            f"The brandname {name!r} is not registered for {str(sms_type).replace('_', ' ')} in this account: {way_out}"
+        )
+
+
+def _check_templates(client: Client, parcels: Sequence[Parcel], answers: Answers) -> None:
+    care = [parcel for parcel in parcels if parcel.message.sms_type is SmsType.CUSTOMER_CARE]
+    for brandname in dict.fromkeys(parcel.message.brandname for parcel in care):
+        templates = client.templates(brandname)
+        if not templates:
+            answers.warnings.append(
+                f"The gateway lists no templates of {brandname!r}, and customer care has to fit one (code 146 if not)."
+            )
+            continue
+        misfits = 0
+        for parcel in care:
+            if parcel.message.brandname == brandname:
+                misfits += _check_template(parcel, templates, answers, silent=misfits >= _TOLD)
+        if misfits > _TOLD:
+            answers.problems.append(f"{misfits - _TOLD:,} more texts fit no template of {brandname!r}.")
+
+
+def _check_template(parcel: Parcel, templates: Sequence[Template], answers: Answers, *, silent: bool) -> bool:
+    """Tell whether a text fits no template at all; that it fits those of some networks only is a warning."""
+    fit = fits(parcel.message.content, templates)
+    if not fit:
+        if not silent:
+            whose = f"Segment {parcel.segment!r}: " if parcel.segment is not None else ""
+            answers.problems.append(f"{whose}{fit.sentence}")
+        return True
+    networks = {template.network for template in templates if fits(parcel.message.content, [template])}
+    if None not in networks:
+        found = phones.network_of(parcel.numbers)
+        sizes = np.bincount(found.codes[found.codes >= 0], minlength=len(found.categories))
+        missing = [
+            f"{name} ({size:,} recipients)"
+            for name, size in zip(found.categories, sizes.tolist(), strict=True)
+            if size and name not in networks
+        ]
+        if missing:
+            answers.warnings.append(
+                f"The text fits a template of {', '.join(sorted(map(str, networks)))} only, and some numbers are of "
+                f"{', '.join(missing)}: register it there too, or expect refusals."
+            )
+    return False
+
+
+def _price(client: Client, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
+    """Ask for the price once for all texts that cost the same a number."""
+    alike: dict[tuple[object, ...], list[Parcel]] = defaultdict(list)
+    for parcel in parcels:
+        message = parcel.message
+        alike[message.sms_type, message.brandname, message.encoding, message.parts].append(parcel)
+    price, asked, total = Decimal(0), 0, 0
+    for some in alike.values():
+        message, numbers = some[0].message, np.concatenate([parcel.numbers for parcel in some])
+        if message.sms_type is SmsType.CUSTOMER_CARE:
+            price += client.estimate(message, _phones(numbers)).price
+            continue
+        order = equal_batches(np.zeros(len(numbers), dtype=np.int64), MAX_BATCH)
+        batches = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
+        chosen = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), _MOST_ESTIMATES)).astype(int))
+        sample = [batches[n] for n in chosen]
+        found = sum((client.estimate(message, _phones(batch)).price for batch in sample), Decimal(0))
+        price += found * len(numbers) / sum(len(batch) for batch in sample)
+        asked, total = asked + len(sample), total + len(batches)
+    basis = "by the gateway" if asked == total else f"scaled from the gateway's for {asked:,} of {total:,} batches"
+    return price.quantize(Decimal("0.0001")), basis
+
+
+def _phones(numbers: NDArray[np.int32]) -> list[str]:
+    return [f"0{number:09d}" for number in numbers.tolist()]
