@@ -26,6 +26,7 @@ from esms_frames.errors import (
 from esms_frames.files import SAMPLE, read_customers
 from esms_frames.message import Message, strip_accents
 from esms_frames.phones import normalize_phones
+from esms_frames.templates import Template, fits
 
 if TYPE_CHECKING:
     from esms_frames.campaign import results, resume, send
@@ -49,8 +50,10 @@ __all__ = [
     "PhoneColumnError",
     "Refused",
     "Sandbox",
+    "Template",
     "TooFewRecipients",
     "Unreachable",
+    "fits",
     "normalize_phones",
     "prepare",
     "read_customers",

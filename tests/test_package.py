@@ -19,7 +19,8 @@ LAYERS = """
 __init__
 cli accessor
 files
-sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.state
+sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.outcomes sandbox.reading sandbox.registry\
+ sandbox.state sandbox.tariff
 campaign
 results
 settling
