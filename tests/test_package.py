@@ -33,7 +33,7 @@ reports
 wire
 audience
 detection
-templates message
+message templates
 phones
 numbering columns
 errors
