@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from esms_frames import accessor as _accessor  # noqa: F401 - gives df.esms and series.esms
+from esms_frames import plan as _plan  # noqa: F401 - see below
 from esms_frames import results as _results  # noqa: F401 - see below
 from esms_frames.audience import Audience, prepare
 from esms_frames.client import Client
@@ -23,14 +24,18 @@ from esms_frames.errors import (
     Refused,
     TooFewRecipients,
     Unreachable,
+    WouldFail,
 )
 from esms_frames.files import SAMPLE, read_customers
 from esms_frames.message import Message, strip_accents
 from esms_frames.phones import normalize_phones
+from esms_frames.templates import Template, fits
 
 if TYPE_CHECKING:
     from esms_frames.campaign import results, resume, send
     from esms_frames.journal import Journal
+    from esms_frames.plan import Plan
+    from esms_frames.planning import plan
     from esms_frames.sandbox import Sandbox
 
 __all__ = [
@@ -48,13 +53,18 @@ __all__ = [
     "Message",
     "NoAnswer",
     "PhoneColumnError",
+    "Plan",
     "Refused",
     "Rule",
     "Sandbox",
+    "Template",
     "TooFewRecipients",
     "Unreachable",
+    "WouldFail",
+    "fits",
     "next_allowed_time",
     "normalize_phones",
+    "plan",
     "prepare",
     "read_customers",
     "results",
@@ -63,13 +73,16 @@ __all__ = [
     "strip_accents",
 ]
 
-# Python names the package's attribute after the module once it is loaded; `esms_frames.results` is the function.
+# Python names the package's attribute after the module once it is loaded; these two are functions.
+globals().pop("plan")
 globals().pop("results")
 
 # What brings a database or a web server along is loaded by those who use it.
 _LATER = {
     "Journal": "esms_frames.journal",
+    "Plan": "esms_frames.plan",
     "Sandbox": "esms_frames.sandbox",
+    "plan": "esms_frames.planning",
     "results": "esms_frames.campaign",
     "resume": "esms_frames.campaign",
     "send": "esms_frames.campaign",

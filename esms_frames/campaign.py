@@ -16,7 +16,7 @@ from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
 from esms_frames.order import numbers_of, take_order
-from esms_frames.plan import check_hours, refuse_what_would_fail
+from esms_frames.planning import check_hours, refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
 from esms_frames.settling import settle
 

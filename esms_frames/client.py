@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
@@ -23,10 +24,10 @@ from esms_frames.message import (
     checked_campaign,
     checked_type,
 )
-from esms_frames.transport import LIVE_URL, Keys, Transport
+from esms_frames.transport import LIVE_URL, Keys, Read, Transport
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     import pandas as pd
 
@@ -207,9 +208,8 @@ class Client:
         if campaign is not None:
             campaign = checked_campaign(campaign)
 
-        return wire.read_send(
-            self._post_xml(self._send_paths[message.sms_type], message, batch, request_id, campaign), self._mask
-        )
+        path = self._send_paths[message.sms_type]
+        return self._post_xml(path, message, batch, wire.read_send, request_id=request_id, campaign=campaign)
 
     def balance(self) -> Decimal:
         """Ask how much money the account has.
@@ -224,7 +224,7 @@ class Client:
         Refused, Unreachable, NoAnswer
             As for `send`.
         """
-        return wire.read_balance(self._transport.post_json("GetBalance_json", {}), self._mask)
+        return self._transport.post_json("GetBalance_json", {}, wire.read_balance)
 
     def estimate(self, message: Message, phones: Iterable[str]) -> reports.Estimate:
         """Ask what a send would cost; nothing is sent.
@@ -263,12 +263,11 @@ class Client:
         message = Message.restored(message.content, message.brandname, message.sms_type, None, None)
         if message.sms_type is SmsType.ADVERTISING:
             batch = _checked_batch(phones, message, MIN_BATCH)
-            return reports.read_estimate(self._post_xml("SummaryMultipleSMSBrandname/", message, batch), self._mask)
+            return self._post_xml("SummaryMultipleSMSBrandname/", message, batch, reports.read_estimate)
         price, recipients = Decimal(0), 0
         for first, count in reports.by_network(_checked_batch(phones, message, 1, most=None)):
             asked = {"Phone": first, "Content": message.content, "SmsType": "2", "BrandName": message.brandname}
-            answer = self._transport.get("SummaryMultipleMessage_V4_get", asked)
-            single = reports.read_estimate(answer, self._mask)
+            single = self._transport.get("SummaryMultipleMessage_V4_get", asked, reports.read_estimate)
             price, recipients = price + single.price * count, recipients + single.recipients * count
         return reports.Estimate(price, recipients)
 
@@ -310,7 +309,7 @@ class Client:
             path, batch = "SendMultipleSMSBrandname_json/", _checked_batch(phones, message, MIN_BATCH)
         else:
             path, batch = "SendMultipleMessage_V4_post_json/", _checked_batch(phones, message, 1, most=1)
-        return wire.read_send(self._transport.post_json(path, wire.rehearsal_fields(message, batch)), self._mask)
+        return self._transport.post_json(path, wire.rehearsal_fields(message, batch), wire.read_send)
 
     def brandnames(self, *, attempts: int = 1) -> tuple[reports.Brandname, ...]:
         """Ask for the sender names that are active for the account.
@@ -337,8 +336,7 @@ class Client:
         ...     [(one.name, str(one.sms_type)) for one in sandbox.client().brandnames()]
         [('Baotrixemay', 'customer_care'), ('QC_ONLINE', 'advertising')]
         """
-        ask = partial(self._transport.get_by_path, "GetListBrandname")
-        return self._patiently(attempts, lambda: reports.read_brandnames(ask(), self._mask))
+        return _patiently(attempts, partial(self._transport.get_by_path, "GetListBrandname", reports.read_brandnames))
 
     def templates(self, brandname: str, *, attempts: int = 1) -> tuple[Template, ...]:
         """Ask for the registered customer-care templates of a brandname; `ef.fits` compares a text with them.
@@ -369,8 +367,7 @@ class Client:
         '{P1,20} la ma xac minh dang ky Baotrixemay cua ban'
         """
         asked = {"SmsType": str(SmsType.CUSTOMER_CARE.code), "Brandname": checked_brandname(brandname)}
-        ask = partial(self._transport.post_json, "GetTemplate/", asked)
-        return self._patiently(attempts, lambda: reports.read_templates(ask(), self._mask))
+        return _patiently(attempts, partial(self._transport.post_json, "GetTemplate/", asked, reports.read_templates))
 
     def status(self, sms_id: str, *, attempts: int = 1) -> reports.SendStatus:
         """Ask how far a send has come; the gateway knows the sends of the last 7 days.
@@ -406,8 +403,8 @@ class Client:
         (5, 30, 30, Decimal('25500.0'))
         """
         asked = {"RefId": _checked_sms_id(sms_id)}
-        ask = partial(self._transport.get, "GetSendStatus", asked)
-        return self._patiently(attempts, lambda: reports.read_status(ask(), sms_id, self._mask))
+        read = partial(reports.read_status, sms_id)
+        return _patiently(attempts, partial(self._transport.get, "GetSendStatus", asked, read))
 
     def receivers(self, sms_id: str, *, attempts: int = 1) -> pd.DataFrame:
         """Ask what became of each number of a send; the gateway knows the sends of the last 7 days.
@@ -454,8 +451,8 @@ class Client:
         1  0901888411  Mobifone     True       True        0
         """
         asked = {"RefId": _checked_sms_id(sms_id)}
-        ask = partial(self._transport.get, "GetSmsReceiverStatus_get", asked)
-        return self._patiently(attempts, lambda: reports.read_receivers(ask(), self._mask))
+        ask = partial(self._transport.get, "GetSmsReceiverStatus_get", asked, reports.read_receivers)
+        return _patiently(attempts, ask)
 
     def sent_between(
         self, start: datetime, end: datetime, sms_type: str, *, attempts: int = 1
@@ -491,8 +488,8 @@ class Client:
         }
         come, total, page = 0, 1, 1
         while come < total:
-            ask = partial(self._transport.post_json, "GetSmsSentData_V2", {**period, "Page": page})
-            total, messages = self._patiently(attempts, lambda ask=ask: wire.read_sent(ask(), self._mask))  # type: ignore[misc]
+            ask = partial(self._transport.post_json, "GetSmsSentData_V2", {**period, "Page": page}, wire.read_sent)
+            total, messages = _patiently(attempts, ask)
             if not messages and come < total:
                 raise NoAnswer(f"The gateway gave {come:,} of {total:,} messages of the period: ask again later.")
             yield from messages
@@ -539,21 +536,6 @@ class Client:
         """
         return reports.sent_frame(self.sent_between(start, end, sms_type, attempts=attempts))
 
-    def _patiently(self, attempts: int, ask: Callable[[], _Found]) -> _Found:
-        """Ask what changes nothing, again where that may help."""
-        import stamina  # noqa: PLC0415 - for those who ask
-
-        if not isinstance(attempts, int) or attempts < 1:
-            raise InvalidInput(f"attempts is {attempts!r}: give a whole number from 1 up.")
-
-        def is_worth_another(error: Exception) -> bool:
-            return isinstance(error, (NoAnswer, Unreachable)) or getattr(error, "kind", None) is Kind.TRY_LATER
-
-        for attempt in stamina.retry_context(on=is_worth_another, attempts=attempts, timeout=None, wait_max=8.0):
-            with attempt:
-                return ask()
-        raise AssertionError("the last attempt has returned or raised")
-
     def close(self) -> None:
         """Close the connections; a closed client opens new ones when it is used again."""
         self._transport.close()
@@ -570,22 +552,27 @@ class Client:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client holds keys and is not pickled: make one where it is needed, with Client.from_env().")
 
-    def _post_xml(
-        self,
-        path: str,
-        message: Message,
-        batch: list[str],
-        request_id: str | None = None,
-        campaign: str | None = None,
-    ) -> dict[str, Any]:
+    def _post_xml(self, path: str, message: Message, batch: list[str], read: Read[_Found], **ids: str | None) -> _Found:
         def body() -> bytes:
-            return wire.send_body(self._transport.keys.reveal, message, batch, request_id=request_id, campaign=campaign)
+            return wire.send_body(self._transport.keys.reveal, message, batch, **ids)
 
-        return self._transport.post(path, wire.CONTENT_TYPE, body)
+        return self._transport.post(path, wire.CONTENT_TYPE, body, read)
 
-    def _mask(self, text: str) -> str:
-        """Take the keys out of a text that is to be shown."""
-        return self._transport.keys.mask(text)
+
+def _patiently(attempts: int, ask: Callable[[], _Found]) -> _Found:
+    """Ask what changes nothing, again where that may help."""
+    import stamina  # noqa: PLC0415 - for those who ask
+
+    if not isinstance(attempts, int) or attempts < 1:
+        raise InvalidInput(f"attempts is {attempts!r}: give a whole number from 1 up.")
+
+    def is_worth_another(error: Exception) -> bool:
+        return isinstance(error, (NoAnswer, Unreachable)) or getattr(error, "kind", None) is Kind.TRY_LATER
+
+    for attempt in stamina.retry_context(on=is_worth_another, attempts=attempts, timeout=None, wait_max=8.0):
+        with attempt:
+            return ask()
+    raise AssertionError("the last attempt has returned or raised")
 
 
 def _checked_message(message: object) -> Message:
@@ -624,7 +611,9 @@ def _checked_batch(phones: Iterable[str], message: Message, floor: int, most: in
     return batch
 
 
-def _in_vietnam(moment: datetime) -> str:
+def _in_vietnam(moment: object) -> str:
+    if not isinstance(moment, datetime) or moment != moment:  # noqa: PLR0124 - NaT is a datetime that is not itself
+        raise InvalidInput("start or end is no moment: pass datetimes; without a time zone they are Vietnam time.")
     aware = moment.replace(tzinfo=clock.VIETNAM) if moment.tzinfo is None else moment.astimezone(clock.VIETNAM)
     return f"{aware:%Y-%m-%d %H:%M:%S}"
 

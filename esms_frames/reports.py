@@ -130,7 +130,7 @@ def read_templates(answer: dict[str, Any], mask: Mask = str) -> tuple[Template, 
     )
 
 
-def read_status(answer: dict[str, Any], sms_id: str, mask: Mask = str) -> SendStatus:
+def read_status(sms_id: str, answer: dict[str, Any], mask: Mask = str) -> SendStatus:
     """Read the status of a send."""
     check_accepted(answer, mask)
     names = ("TotalReceiver", "TotalSent", "SendSuccess", "SendFailed")

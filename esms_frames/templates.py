@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cache
 from typing import TYPE_CHECKING
 
+from esms_frames.errors import InvalidInput
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable
 
 _VARIABLE = re.compile(r"\{P[0-9]{1,9},([0-9]{1,9})\}")
 _SHOWN = 20
@@ -73,7 +77,7 @@ class Fit:
         expected = repr(self.expected) if self.expected else "the end of the text"
         return (
             f"The text fits no registered template: the nearest, {self.template.content!r}, has {expected} after "
-            f"{self.position} characters, where {'' if not self.found else 'the text has '}{found}."
+            f"{self.position} character{'' if self.position == 1 else 's'}, where {'' if not self.found else 'the text has '}{found}."
         )
 
 
@@ -98,9 +102,14 @@ def fits(content: str, templates: Iterable[Template]) -> Fit:
         True where the text fits; otherwise it says where the text stops fitting the nearest template. That is the one
         with which the text begins for the longest, and among equals the one with the most words in common.
 
+    Raises
+    ------
+    InvalidInput
+        When `content` is no text, or `templates` are none.
+
     Notes
     -----
-    The time grows with the product of the two lengths at most, and by 64 characters of the text at once.
+    The time grows with the product of the two lengths at most, however many variables there are.
 
     Examples
     --------
@@ -111,13 +120,20 @@ def fits(content: str, templates: Iterable[Template]) -> Fit:
     >>> fit.position, fit.expected, fit.found
     (25, 'ky Baotrixemay cua b', 'nhap Baotrixemay cua')
     """
+    if not isinstance(content, str):
+        raise InvalidInput(f"content must be text, not {type(content).__name__}: pass message.content.")
+    registered = list(templates) if isinstance(templates, Iterable) else [None]
+    if not all(isinstance(template, Template) for template in registered):
+        raise InvalidInput("templates is no list of Templates: pass what client.templates(brandname) gives.")
     content = unicodedata.normalize("NFC", content)
-    places: dict[str, int] = {}
-    for place, character in enumerate(content):
-        places[character] = places.get(character, 0) | 1 << place
+
+    @cache
+    def places(character: str) -> int:
+        return int("".join("1" if other == character else "0" for other in reversed(content)) or "0", 2)
+
     nearest: tuple[int, float] = (-1, -1.0)
     best = Fit(fits=False)
-    for template in templates:
+    for template in filter(None, registered):
         position, expected = _scan(template.content, places, len(content))
         if position is None:
             return Fit(fits=True, template=template)
@@ -131,20 +147,16 @@ def fits(content: str, templates: Iterable[Template]) -> Fit:
     return best
 
 
-def _scan(template: str, places: dict[str, int], length: int) -> tuple[int | None, str]:
+def _scan(template: str, places: Callable[[str], int], length: int) -> tuple[int | None, str]:
     """Tell how far a text fits a template (None: to the end of both), and what the template has there.
 
     Shift-and matching (Baeza-Yates and Gonnet, 1992): bit i of `reached` says that the part of the template read so
-    far can be filled to be the first i characters of the text; `places` has a bit for each place of a character.
+    far can be filled to be the first i characters of the text; `places` gives a bit for each place of a character.
     """
     text = unicodedata.normalize("NFC", template)
-    everywhere = (1 << length + 1) - 1
     reached, furthest, rest = 1, 0, 0
     for start, end, room in _pieces(text):
-        if room is None:
-            reached = (reached & places.get(text[start], 0)) << 1
-        else:
-            reached = _spread(reached, min(room, length)) & everywhere
+        reached = _step(reached, places(text[start])) if room is None else _spread(reached, min(room, length), length)
         if not reached:
             break
         if (far := reached.bit_length() - 1) >= furthest:
@@ -165,14 +177,19 @@ def _pieces(text: str) -> Iterable[tuple[int, int, int | None]]:
     yield from ((at, at + 1, None) for at in range(place, len(text)))
 
 
-def _spread(bits: int, room: int) -> int:
-    """Set also the `room` bits above each bit."""
+def _step(bits: int, places: int) -> int:
+    """Go past one character, from where it stands."""
+    return (bits & places) << 1
+
+
+def _spread(bits: int, room: int, length: int) -> int:
+    """Go past up to `room` characters, whatever they are, and not past the end of the text."""
     done = 0
     while done < room:
         step = min(done + 1, room - done)
         bits |= bits << step
         done += step
-    return bits
+    return bits & (1 << length + 1) - 1
 
 
 def _likeness(template: str, content: str) -> float:

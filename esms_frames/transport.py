@@ -8,7 +8,7 @@ import re
 import time
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -24,13 +24,19 @@ from urllib3.exceptions import (
 )
 
 from esms_frames import clock, wire
-from esms_frames.errors import InvalidInput, NoAnswer, Unreachable
+from esms_frames.errors import GatewayError, InvalidInput, NoAnswer, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import timedelta
 
     from urllib3 import PoolManager
+
+    from esms_frames.wire import Mask
+
+_Found = TypeVar("_Found")
+Read: TypeAlias = "Callable[[dict[str, Any], Mask], _Found]"
+"""How an answer is read; texts that go into an error are masked first."""
 
 LIVE_URL = "https://rest.esms.vn/MainService.svc/json/"
 
@@ -102,46 +108,65 @@ class Transport:
         """Whether the address is on this machine."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
-    def post(self, path: str, content_type: str, body: Callable[[], bytes]) -> dict[str, Any]:
+    def post(self, path: str, content_type: str, body: Callable[[], bytes], read: Read[_Found]) -> _Found:
         """Post a body, which may hold the keys, and read the answer."""
-        return self._ask("POST", path, {"Content-Type": content_type}, body, str)
+        return self._ask("POST", path, {"Content-Type": content_type}, body, str, read)
 
-    def post_json(self, path: str, fields: Mapping[str, object]) -> dict[str, Any]:
-        """Post a JSON object with the keys in it."""
+    def post_json(self, path: str, fields: Mapping[str, object], read: Read[_Found]) -> _Found:
+        """Post a JSON object with the keys in it, and read the answer."""
 
         def body() -> bytes:
             return json.dumps(
                 {**dict(zip(("ApiKey", "SecretKey"), self.keys.reveal(), strict=True)), **fields}
             ).encode()
 
-        return self.post(path, "application/json", body)
+        return self.post(path, "application/json", body, read)
 
-    def get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Ask with the keys in the query."""
+    def get(self, path: str, query: Mapping[str, str], read: Read[_Found]) -> _Found:
+        """Ask with the keys in the query, and read the answer."""
 
         def tail() -> str:
             api_key, secret_key = self.keys.reveal()
             return "?" + urlencode({**query, "ApiKey": api_key, "SecretKey": secret_key}, quote_via=quote, safe="")
 
-        return self._ask("GET", path, {}, bytes, tail)
+        return self._ask("GET", path, {}, bytes, tail, read)
 
-    def get_by_path(self, path: str) -> dict[str, Any]:
-        """Ask with the keys as the last two parts of the path."""
-        return self._ask("GET", path, {}, bytes, lambda: "".join(f"/{quote(k, safe='')}" for k in self.keys.reveal()))
+    def get_by_path(self, path: str, read: Read[_Found]) -> _Found:
+        """Ask with the keys as the last two parts of the path, and read the answer."""
+
+        def tail() -> str:
+            return "".join(f"/{quote(key, safe='')}" for key in self.keys.reveal())
+
+        return self._ask("GET", path, {}, bytes, tail, read)
 
     def close(self) -> None:
         """Close the connections; new ones are opened when it is used again."""
         self._session.close()
 
     def _ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: Callable[[], bytes], tail: Callable[[], str]
-    ) -> dict[str, Any]:
-        # The frames that hold keys are left before anything is raised, so that no traceback, however verbose, shows
-        # them: `_exchange` gives its error back instead of raising it.
-        found = self._exchange(method, path, headers, body, tail)
-        if isinstance(found, BaseException):
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Callable[[], bytes],
+        tail: Callable[[], str],
+        read: Read[_Found],
+    ) -> _Found:
+        # The frames that hold keys, or an answer that may repeat them, are left before anything is raised, so that no
+        # traceback, however verbose, shows them: these two give their errors back instead of raising them.
+        answer = self._exchange(method, path, headers, body, tail)
+        if isinstance(answer, BaseException):
+            raise answer
+        found = self._understood(answer, read)
+        if isinstance(found, GatewayError):
             raise found
-        return wire.read_json(*found, self.keys.mask)
+        return found
+
+    def _understood(self, answer: tuple[int, bytes], read: Read[_Found]) -> _Found | GatewayError:
+        try:
+            return read(wire.read_json(*answer, self.keys.mask), self.keys.mask)
+        except GatewayError as error:
+            return error.with_traceback(None)
 
     def _exchange(
         self, method: str, path: str, headers: Mapping[str, str], body: Callable[[], bytes], tail: Callable[[], str]

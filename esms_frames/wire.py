@@ -28,11 +28,11 @@ CONTENT_TYPE = "text/plain"
 
 _NO_CONTACTS = b"<CONTACTS/>"
 _OPEN, _BETWEEN, _CLOSE = "<CUSTOMER><PHONE>", "</PHONE></CUSTOMER><CUSTOMER><PHONE>", "</PHONE></CUSTOMER>"
-_EXCERPT, _LOOKED_AT = 120, 4096
+_EXCERPT, _LOOKED_AT, _HALF_A_KEY = 120, 4096, 1024
 _CODE = re.compile("[0-9]{1,9}")
 _WHOLE = re.compile(r"[0-9]{1,10}(?:\.0{1,9})?")
 _AMOUNT = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,9})?")
-_TOO_MANY = 2**31
+_TOO_MANY, _TOO_MUCH = 2**31, 10**14
 
 Mask = Callable[[str], str]
 
@@ -122,7 +122,7 @@ def read_json(status: int, body: bytes, mask: Mask = str) -> dict[str, Any]:
         except (ValueError, RecursionError, ArithmeticError):
             found = None
     if not isinstance(found, dict):
-        excerpt = _excerpt(body[:_LOOKED_AT].decode("utf-8", "replace"), mask)
+        excerpt = _excerpt(body[: 2 * _LOOKED_AT].decode("utf-8", "replace"), mask)
         raise BadAnswer(
             f"The gateway answered with HTTP {status} and no JSON object ({excerpt!r}): "
             "what became of the request is not known, ask again later.",
@@ -243,15 +243,16 @@ def whole(value: object) -> int | None:
 
 def amount(value: object) -> Decimal | None:
     """Read an amount of money, which comes as a number, and as text by the vendor's tables; None if it is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+    if isinstance(value, str):
+        value = Decimal(value.strip()) if _AMOUNT.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not -_TOO_MUCH < value < _TOO_MUCH:
         return None
-    text = str(value).strip()
-    return Decimal(text) if _AMOUNT.fullmatch(text) else None
+    return Decimal(value)
 
 
 def lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
     """Make the error for an answer with code 100 in which something is missing, or of another kind."""
-    excerpt = _excerpt(json.dumps(answer, default=str, ensure_ascii=False)[:_LOOKED_AT], mask)
+    excerpt = _excerpt(json.dumps(answer, default=str, ensure_ascii=False), mask)
     return BadAnswer(
         f"The gateway's answer holds no {what} ({excerpt!r}): what became of the request is not known, ask again later.",
         200,
@@ -261,7 +262,11 @@ def lacking(what: str, answer: dict[str, Any], mask: Mask) -> BadAnswer:
 
 def _excerpt(text: str, mask: Mask) -> str:
     """Show the beginning of an answer on one line, without markup, keys and numbers as long as phones'."""
-    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", mask(html.unescape(encodable(text))))
+    is_cut = len(text) > _LOOKED_AT
+    text = mask(html.unescape(encodable(text[:_LOOKED_AT])))
+    if is_cut:
+        text = text[:-_HALF_A_KEY]  # of a key at the end, a part may be left
+    text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<[^>]*>", " ", text)
     text = re.sub(r"[+(]?\d(?:[ .()\-]{0,2}\d){6,}", "…", text)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_EXCERPT]
 

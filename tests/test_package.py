@@ -19,9 +19,10 @@ LAYERS = """
 __init__
 cli accessor
 files
-sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.state
+sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.outcomes sandbox.reading sandbox.registry\
+ sandbox.state sandbox.tariff
 campaign
-plan
+planning
 preflight
 settling
 delivery
@@ -35,7 +36,7 @@ transport
 reports
 wire
 order
-consent audience results
+consent audience results plan
 number_list
 detection
 message
@@ -111,10 +112,10 @@ def test_unknown_names_are_attribute_errors():
 
 
 @pytest.mark.parametrize(
-    "first", ["ef.send", "ef.results", "ef.Sandbox", "ef.prepare", "from esms_frames.cli import main"]
+    "first", ["ef.send", "ef.results", "ef.plan", "ef.Plan", "ef.Sandbox", "ef.prepare", "from esms_frames.cli import main"]
 )
 def test_results_is_the_function_whatever_was_loaded_first(first):
-    code = f"import esms_frames as ef; {first}; print(callable(ef.results), callable(ef.send))"
+    code = f"import esms_frames as ef; {first}; print(callable(ef.results), callable(ef.plan))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "True True"
 

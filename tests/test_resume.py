@@ -476,10 +476,10 @@ def test_a_page_that_fails_is_asked_for_again(sandbox, client, message, at, died
     at("2030-02-01 09:00")
     real, calls = client._transport.post_json, iter(range(10))
 
-    def failing(path, fields):
+    def failing(path, fields, read):
         if path == "GetSmsSentData_V2" and next(calls) < 2:
             raise ef.NoAnswer("cut")
-        return real(path, fields)
+        return real(path, fields, read)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client._transport, "post_json", failing)

@@ -149,7 +149,7 @@ def test_delivery_evolves_with_time_and_ends(sandbox, at):
     assert last["TotalPrice"] == 50 * 850.0
     receivers = ask(sandbox, "GetSmsReceiverStatus_get", RefId=sms_id)["ReceiverList"]
     assert [row["Phone"] for row in receivers] == FIFTY
-    assert {row["NetworkName"] for row in receivers} == {"MobiFone"}
+    assert {row["NetworkName"] for row in receivers} == {"Mobifone"}
     assert sum(row["SentResult"] for row in receivers) == last["SendSuccess"]
 
 

@@ -17,16 +17,21 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from esms_frames import clock
 from esms_frames.client import Client
 from esms_frames.errors import InvalidInput
-from esms_frames.message import MIN_BATCH, SmsType
+from esms_frames.message import MIN_BATCH
 from esms_frames.sandbox.app import BASE_PATH, App
 from esms_frames.sandbox.faults import Faults
-from esms_frames.sandbox.gateway import BRANDNAMES, FAILURE_RATES, PRICES, Gateway, Send
+from esms_frames.sandbox.gateway import Gateway, Send
+from esms_frames.sandbox.outcomes import FAILURE_RATES, Outcomes
+from esms_frames.sandbox.registry import registered
 from esms_frames.sandbox.state import StateFile
+from esms_frames.sandbox.tariff import PRICES
 from esms_frames.transport import SANDBOX_SERVER
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
+
+    from esms_frames.templates import Template
 
 __all__ = ["Sandbox"]
 
@@ -47,6 +52,16 @@ class Sandbox:
     brandnames : mapping of str to type(s), optional
         The registered names, each with ``"customer_care"``, ``"advertising"`` or a list of both; by default the
         vendor's trial names ``Baotrixemay`` (customer care) and ``QC_ONLINE`` (advertising).
+    templates : mapping of str to list, optional
+        The registered customer-care templates of each brandname: texts, each registered with every network, or
+        `Template` objects. A customer-care text that fits none of its brandname's is refused with 146; where a brandname
+        has none here, nothing is refused. By default ``Baotrixemay`` has those that the vendor publishes, and one of a
+        single long variable, so that any text can be tried.
+    blocked : list of str, optional
+        Numbers in any spelling; a request that holds one is refused with 99.
+    unregistered_networks : mapping of str to list, optional
+        Networks, named as in `normalize_phones`, that a brandname is not registered with; a customer-care request that
+        holds one of their numbers is refused with 177.
     balance : int, optional
         What the account has at first, in VND.
     prices : mapping of str to int, optional
@@ -58,8 +73,8 @@ class Sandbox:
     latency : float, optional
         Seconds that each answer takes.
     customer_care_floor : int, optional
-        How few numbers a customer-care request may have. 30 by default, as for advertising: the vendor's pages
-        disagree, and what passes here is to pass there.
+        How few numbers a customer-care request by XML may have. 30 by default, as for advertising: the vendor's pages
+        disagree, and what passes here is to pass there. The operations for a single number take one.
     faults : mapping of str to float, optional
         What goes wrong, each with the share of requests to send that it befalls: ``cut_before``, ``cut_after``,
         ``slow``, ``unavailable``, ``garbage``, ``busy``; see `faults.Fault`. Which request is drawn from the seed.
@@ -72,6 +87,12 @@ class Sandbox:
         Where to listen; by default any free port.
     api_key, secret_key : str, optional
         The account's keys; by default random ones.
+
+    Notes
+    -----
+    Answered are the operations that this package uses, and the other forms of sending on the vendor's pages: customer care
+    to one number by JSON, form and GET, and advertising by JSON, also as rehearsals with ``Sandbox`` = 1. A request of
+    which these pages say nothing is answered with HTTP 400 and a sentence.
 
     Examples
     --------
@@ -89,6 +110,9 @@ class Sandbox:
         *,
         seed: int = 0,
         brandnames: Mapping[str, str | Iterable[str]] | None = None,
+        templates: Mapping[str, Iterable[str | Template]] | None = None,
+        blocked: Iterable[str] = (),
+        unregistered_networks: Mapping[str, Iterable[str]] | None = None,
         balance: int = 100_000_000,
         prices: Mapping[str, int] | None = None,
         failure_rates: Mapping[str, float] | None = None,
@@ -109,6 +133,7 @@ class Sandbox:
                 "customer_care_floor), or port none to 65535: correct it."
             )
         key, secret = api_key or secrets.token_hex(16), secret_key or secrets.token_hex(16)
+        registry = registered(brandnames, templates, blocked, unregistered_networks)
         file = None if state is None else StateFile(state)
         earlier: list[Send] = []
         if file is not None:
@@ -116,13 +141,11 @@ class Sandbox:
         self._gateway = Gateway(
             api_key=key,
             secret_key=secret,
-            brandnames=BRANDNAMES if brandnames is None else {n: _types(n, t) for n, t in brandnames.items()},
+            registry=registry,
+            outcomes=Outcomes(FAILURE_RATES if failure_rates is None else failure_rates, report_delay, seed),
             balance=balance,
             prices=PRICES if prices is None else prices,
-            failure_rates=FAILURE_RATES if failure_rates is None else failure_rates,
-            report_delay=report_delay,
             customer_care_floor=customer_care_floor,
-            seed=seed,
             save=None if file is None else file.add,
         )
         for send in earlier:
@@ -233,10 +256,3 @@ class _Handler(WSGIRequestHandler):
 
     def log_error(self, *_: object) -> None:
         """Write no log: a client that hangs up is no error here."""
-
-
-def _types(name: str, types: str | Iterable[str]) -> frozenset[SmsType]:
-    try:
-        return frozenset(SmsType(kind) for kind in ([types] if isinstance(types, str) else types))
-    except ValueError as error:
-        raise InvalidInput(f"brandnames[{name!r}]: {error}; use 'customer_care', 'advertising' or both.") from None

@@ -7,7 +7,6 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
-from lxml import etree
 from werkzeug.exceptions import (
     HTTPException,
     LengthRequired,
@@ -20,7 +19,8 @@ from werkzeug.wrappers import Request, Response
 
 from esms_frames.message import SmsType
 from esms_frames.sandbox.faults import Fault, Faults
-from esms_frames.sandbox.gateway import BadRequest, Gateway, refusal
+from esms_frames.sandbox.gateway import Gateway, refusal
+from esms_frames.sandbox.reading import BadRequest, read_json, read_many, read_single, read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +31,10 @@ _LARGEST_BODY = 4 * 1024 * 1024  # 5000 numbers take a quarter of a MiB
 _XML_TYPES = {"text/plain", "application/text/plain"}  # the page writes both
 
 
+Asked = tuple[dict[str, str], list[str]]
+"""The fields of a request to send, named as in the XML, and its numbers."""
+
+
 class App:
     """A WSGI application that answers as the gateway does, for one account."""
 
@@ -39,11 +43,22 @@ class App:
         self._latency = latency
         self._faults = faults
         self._slow_seconds = slow_seconds
+        care, advertising = SmsType.CUSTOMER_CARE, SmsType.ADVERTISING
         self._operations: dict[tuple[str, str], Callable[[Request], dict[str, Any]]] = {
-            ("POST", "SendMultipleMessage_V4"): lambda request: self._send(SmsType.CUSTOMER_CARE, request),
-            ("POST", "SendMultipleSMSBrandname"): lambda request: self._send(SmsType.ADVERTISING, request),
-            ("POST", "GetBalance_json"): lambda request: gateway.get_balance(*_keys(_read_json(request))),
-            ("POST", "GetSmsSentData_V2"): lambda request: gateway.sent_data(_read_json(request)),
+            ("POST", "SendMultipleMessage_V4"): lambda request: self._send(care, request, _xml),
+            ("POST", "SendMultipleMessage_V4_post_json"): lambda request: self._send(
+                care, request, _single_json, is_single=True
+            ),
+            ("POST", "SendMultipleMessage_V4_post"): lambda request: self._send(care, request, _form, is_single=True),
+            ("GET", "SendMultipleMessage_V4_get"): lambda request: self._send(care, request, _address, is_single=True),
+            ("POST", "SendMultipleSMSBrandname"): lambda request: self._send(advertising, request, _xml),
+            ("POST", "SendMultipleSMSBrandname_json"): lambda request: self._send(advertising, request, _many_json),
+            ("POST", "SummaryMultipleSMSBrandname"): lambda request: gateway.estimate(advertising, *_xml(request)),
+            ("GET", "SummaryMultipleMessage_V4_get"): lambda request: gateway.estimate(care, *_address(request)),
+            ("GET", "GetListBrandname"): lambda request: gateway.list_brandnames(_split(request)[1]),
+            ("POST", "GetTemplate"): lambda request: gateway.list_templates(read_json(request.get_data())),
+            ("POST", "GetBalance_json"): lambda request: gateway.get_balance(*_keys(read_json(request.get_data()))),
+            ("POST", "GetSmsSentData_V2"): lambda request: gateway.sent_data(read_json(request.get_data())),
             ("GET", "GetSendStatus"): lambda request: gateway.status(*_query(request)),
             ("GET", "GetSmsReceiverStatus_get"): lambda request: gateway.receivers(*_query(request)),
         }
@@ -66,7 +81,9 @@ class App:
         return response(environ, start_response)
 
     def _operation(self, request: Request) -> Callable[[Request], dict[str, Any]]:
-        name = request.path.removeprefix(BASE_PATH).strip("/") if request.path.startswith(BASE_PATH) else ""
+        name, rest = _split(request)
+        if rest and name != "GetListBrandname":
+            raise NotFound
         methods = [method for method, known in self._operations if known == name]
         if not methods:
             raise NotFound
@@ -74,17 +91,17 @@ class App:
             raise MethodNotAllowed(methods)
         return self._operations[request.method, name]
 
-    def _send(self, path_type: SmsType, request: Request) -> dict[str, Any]:
-        if request.mimetype not in _XML_TYPES:
-            raise UnsupportedMediaType
-        fields, phones = read_xml(request.get_data())
+    def _send(
+        self, path_type: SmsType, request: Request, read: Callable[[Request], Asked], *, is_single: bool = False
+    ) -> dict[str, Any]:
+        fields, phones = read(request)
         fault, coin = self._faults.draw()
         if fault is Fault.UNAVAILABLE:
             raise ServiceUnavailable
         if fault is Fault.BUSY:
             return refusal(160)
         taken = fault in {None, Fault.CUT_AFTER, Fault.SLOW} or (fault is Fault.GARBAGE and coin)
-        answer = self._gateway.send(path_type, fields, phones) if taken else {}
+        answer = self._gateway.send(path_type, fields, phones, is_single=is_single) if taken else {}
         if fault is Fault.SLOW:
             time.sleep(self._slow_seconds)
         if fault is Fault.GARBAGE:
@@ -99,41 +116,11 @@ class _WebPage(HTTPException):
     name = "<html><body><h1>It works!</h1></body></html>"
 
 
-def read_xml(body: bytes) -> tuple[dict[str, str], list[str]]:
-    """Read the fields and the numbers of a POST TEXT request.
-
-    No document type is let in, and so no entity: neither files, nor the network, nor the memory of this machine can
-    be had by what is sent.
-    """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadRequest("the body is not UTF-8") from None
-    if "<!doctype" in text.lower() or "<!entity" in text.lower():
-        raise BadRequest("the XML holds a document type")
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
-    )
-    try:
-        root = etree.fromstring(text.encode(), parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise BadRequest("the body is not well-formed XML") from None
-    if root.tag != "RQST":
-        raise BadRequest("the root element is not RQST")
-    fields = {element.tag: element.text or "" for element in root if element.tag != "CONTACTS"}
-    fields = {name: value if name == "CONTENT" else value.strip() for name, value in fields.items()}
-    phones = [(element.text or "").strip() for element in root.iterfind("CONTACTS/CUSTOMER/PHONE")]
-    return {name: value for name, value in fields.items() if value}, phones
-
-
-def _read_json(request: Request) -> dict[str, Any]:
-    try:
-        asked = json.loads(request.get_data())
-    except (ValueError, RecursionError):
-        asked = None
-    if not isinstance(asked, dict):
-        raise BadRequest("the body is no JSON object")
-    return asked
+def _split(request: Request) -> tuple[str, str]:
+    """Take an address apart: the name of the operation, and what follows it."""
+    path = request.path.removeprefix(BASE_PATH) if request.path.startswith(BASE_PATH) else ""
+    name, _, rest = path.partition("/")
+    return name, rest
 
 
 def _keys(asked: dict[str, Any]) -> tuple[str, str]:
@@ -146,3 +133,32 @@ def _query(request: Request) -> tuple[str, str, str]:
         request.args.get("SecretKey", ""),
         request.args.get("RefId", ""),
     )
+
+
+def _xml(request: Request) -> Asked:
+    _check_type(request, _XML_TYPES)
+    return read_xml(request.get_data())
+
+
+def _single_json(request: Request) -> Asked:
+    _check_type(request, {"application/json"})
+    return read_single(read_json(request.get_data()).items())
+
+
+def _many_json(request: Request) -> Asked:
+    _check_type(request, {"application/json"})
+    return read_many(read_json(request.get_data()).items())
+
+
+def _form(request: Request) -> Asked:
+    _check_type(request, {"application/x-www-form-urlencoded"})
+    return read_single(request.form.items())
+
+
+def _address(request: Request) -> Asked:
+    return read_single(request.args.items())
+
+
+def _check_type(request: Request, types: set[str]) -> None:
+    if request.mimetype not in types:
+        raise UnsupportedMediaType

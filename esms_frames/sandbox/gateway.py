@@ -1,4 +1,4 @@
-"""What the sandbox knows and decides: accounts, prices, the ledger of what it took, and what became of each message."""
+"""What the sandbox decides and remembers: its judgement of each request, and the ledger of what it took."""
 
 from __future__ import annotations
 
@@ -14,47 +14,34 @@ import numpy as np
 
 from esms_frames import clock, numbering
 from esms_frames.errors import lookup
-from esms_frames.message import MAX_BATCH, MIN_BATCH, Message, SmsType
+from esms_frames.message import MAX_BATCH, MIN_BATCH, SmsType
+from esms_frames.sandbox import tariff
+from esms_frames.sandbox.outcomes import NO_REPORT
+from esms_frames.sandbox.reading import BadRequest
+from esms_frames.templates import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-BRANDNAMES: Mapping[str, frozenset[SmsType]] = {
-    "Baotrixemay": frozenset({SmsType.CUSTOMER_CARE}),
-    "QC_ONLINE": frozenset({SmsType.ADVERTISING}),
-}
-"""The names that the vendor publishes for trials, with their types."""
-
-PRICES: Mapping[str, int] = {"Viettel": 800, "MobiFone": 850, "VinaPhone": 830, "Vietnamobile": 780, "Gmobile": 780}
-"""VND a part by network. Made up, but for MobiFone's, which gives the vendor's sample answer for 0901888484."""
-
-OTHER_PRICE = 850
-"""VND a part on networks that `PRICES` does not list."""
-
-FAILURE_RATES: Mapping[str, float] = {"Viettel": 0.02, "MobiFone": 0.03, "VinaPhone": 0.03}
-"""The share of messages that are not delivered, by network. Made up."""
-
-OTHER_FAILURE_RATE = 0.08
+    from esms_frames.sandbox.outcomes import Outcomes
+    from esms_frames.sandbox.registry import Registry
 
 _WORDS = {
     101: "Authorize Failed",
     104: "Brand name code is not exist",
     107: "Each request has at least 30 numbers to be approved",
     124: "Request exist 1",
+    146: "Sai template Brandname CSKH",
 }
 """The gateway's own words where its documentation shows them; for other codes the table's meaning stands in."""
+
+_SPELLING = {"MobiFone": "Mobifone", "VinaPhone": "Vinaphone"}
+"""The networks whose names the gateway writes in another way in its answers."""
 
 _PHONE = re.compile("0[0-9]{9}")
 _REPETITION = timedelta(hours=24)
 _LARGEST_PAGE = 500
-_NO_REPORT = 2
 _REMEMBERED = timedelta(days=7)  # what the two status queries know
-
-
-class BadRequest(Exception):
-    """Raised for a request of which the gateway's documentation says nothing: it is answered with HTTP 400."""
 
 
 @dataclass(frozen=True)
@@ -79,27 +66,33 @@ class Gateway:
 
     api_key: str
     secret_key: str
-    brandnames: Mapping[str, frozenset[SmsType]]
+    registry: Registry
+    outcomes: Outcomes
     balance: int
     prices: Mapping[str, int]
-    failure_rates: Mapping[str, float]
-    report_delay: float
     customer_care_floor: int
-    seed: int
     save: Callable[[Send], None] | None = None
     """Writes down a request that was taken, before it is answered."""
     sends: dict[str, Send] = field(default_factory=dict)
     _by_request: dict[str, Send] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> dict[str, Any]:
-        """Judge a request to send; take it, or say why not."""
-        code = self._objection(path_type, fields, phones)
+    def send(
+        self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str], *, is_single: bool = False
+    ) -> dict[str, Any]:
+        """Judge a request to send; take it, or say why not.
+
+        With the field ``SANDBOX`` = 1 it is answered and nothing else: neither stored nor charged.
+        """
+        floor = MIN_BATCH if path_type is SmsType.ADVERTISING else 1 if is_single else self.customer_care_floor
+        code = self._objection(path_type, fields, phones, floor) or self._bar(path_type, fields, phones)
+        if code == 146:
+            return refusal(code) | {"SMSID": self._new_id(None)}
         if code:
             return refusal(code)
         sms_type = SmsType.ADVERTISING if fields["SMSTYPE"] == "1" else SmsType.CUSTOMER_CARE
         different = tuple(dict.fromkeys(phones))
-        price = self._price(fields["CONTENT"], different)
+        price = tariff.price(fields["CONTENT"], different, self.prices)
         request_id = fields.get("REQUESTID")
         now = clock.now()
         with self._lock:
@@ -120,9 +113,10 @@ class Gateway:
                 now,
                 max(now, _send_date(fields.get("SENDDATE")) or now),
             )
-            if self.save is not None:
-                self.save(accepted)
-            self.take(accepted)
+            if fields.get("SANDBOX") != "1":
+                if self.save is not None:
+                    self.save(accepted)
+                self.take(accepted)
         return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
 
     def take(self, send: Send) -> None:
@@ -135,17 +129,17 @@ class Gateway:
     def get_balance(self, api_key: str, secret_key: str) -> dict[str, Any]:
         """Tell the balance."""
         if not self._knows(api_key, secret_key):
-            return {"CodeResponse": "101", "ErrorMessage": _WORDS[101]}
+            return {"Balance": 0, "CodeResponse": "101", "ErrorMessage": _WORDS[101]}
         return {"Balance": self.balance, "CodeResponse": "100", "UserID": 9999}
 
     def status(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
         """Tell how many messages of a send were delivered so far."""
         if not self._knows(api_key, secret_key):
-            return {"CodeResponse": "101", "ErrorMessage": _WORDS[101]}
+            return {"CodeResponse": "101", "SMSID": sms_id}
         found = self._recent(sms_id)
         if found is None:
             return {"CodeResponse": "105", "ErrorMessage": lookup(105).meaning}
-        reported, delivered = self._reports(found)
+        reported, delivered = self.outcomes.reports(found)
         waiting = found.send_at > clock.now()
         return {
             "CodeResponse": "100",
@@ -161,19 +155,19 @@ class Gateway:
     def receivers(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
         """Tell what became of each number of a send so far."""
         if not self._knows(api_key, secret_key):
-            return refusal(101)
+            return _said(101)
         found = self._recent(sms_id)
         if found is None:
-            return refusal(105)
-        reported, delivered = self._reports(found)
-        names, codes = _networks(found.phones)
+            return _said(105)
+        reported, delivered = self.outcomes.reports(found)
+        names, codes = tariff.networks(found.phones)
         rows = zip(found.phones, codes.tolist(), reported.tolist(), (reported & delivered).tolist(), strict=True)
         return {
             "CodeResult": "100",
             "ReceiverList": [
                 {
                     "IsSent": sent,
-                    "NetworkName": names[code] if code >= 0 else "",
+                    "NetworkName": _SPELLING.get(names[code], names[code]) if code >= 0 else "",
                     "Phone": phone,
                     "Retry": 0,
                     "SentResult": result,
@@ -185,7 +179,7 @@ class Gateway:
     def sent_data(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """List the messages of a period that have gone out, one page of them."""
         if not self._knows(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))):
-            return refusal(101)
+            return _said(101)
         start, end = (_send_date(str(asked.get(name, ""))) for name in ("From", "To"))
         page, size = (_count(asked.get(name)) for name in ("Page", "PageSize"))
         if start is None or end is None or size > _LARGEST_PAGE:
@@ -197,7 +191,7 @@ class Gateway:
             if start <= send.send_at.replace(microsecond=0) <= end
             and send.send_at <= now
             and str(send.sms_type.code) == str(asked.get("SmsType"))
-            for phone, outcome in zip(send.phones, self._send_results(send), strict=True)
+            for phone, outcome in zip(send.phones, self.outcomes.results(send), strict=True)
         ]
         chosen = rows[(page - 1) * size : page * size]
         return {
@@ -211,7 +205,7 @@ class Gateway:
                     "ReferenceId": send.sms_id,
                     "SellPrice": send.price / len(send.phones),
                     "SendResult": outcome,
-                    "SendStatus": 7 if outcome == _NO_REPORT else 5,
+                    "SendStatus": 7 if outcome == NO_REPORT else 5,
                     "SentTime": f"/Date({int(send.send_at.timestamp() * 1000)}+0700)/",
                     "SmsId": (page - 1) * size + place + 1,
                     "SmsType": send.sms_type.code,
@@ -220,25 +214,55 @@ class Gateway:
             ],
         }
 
-    def _send_results(self, send: Send) -> list[int]:
-        """Give the SendResult of each number: 1 delivered, 0 failed, 2 not known yet."""
-        reported, delivered = self._reports(send)
-        results: list[int] = np.where(reported, delivered.astype(int), _NO_REPORT).tolist()
-        return results
+    def estimate(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> dict[str, Any]:
+        """Tell what a send would cost."""
+        code = self._objection(path_type, fields, phones, 1)
+        if code:
+            return _said(code)
+        different = tuple(dict.fromkeys(phones))
+        price = tariff.price(fields["CONTENT"], different, self.prices)
+        total = float(price) if path_type is SmsType.ADVERTISING else price
+        return {"CodeResult": "100", "ErrorMessage": "success", "TotalPrice": total, "TotalReceiver": len(different)}
+
+    def list_brandnames(self, keys: str) -> dict[str, Any]:
+        """List the active brandnames; `keys` are both keys with a slash between."""
+        if keys != f"{self.api_key}/{self.secret_key}":
+            return _said(101)
+        listed = [
+            {"Brandname": name, "Type": code}
+            for name, types in self.registry.brandnames.items()
+            for code in sorted(kind.code for kind in types)
+        ]
+        return {"CodeResponse": "100", "ListBrandName": listed}
+
+    def list_templates(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """List the customer-care templates of a brandname."""
+        if not self._knows(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))):
+            return _said(101)
+        if str(asked.get("SmsType")) != "2":
+            raise BadRequest("SmsType is not 2")
+        brandname = str(asked.get("Brandname", asked.get("BrandName", "")))  # the vendor's sample, and its table
+        if SmsType.CUSTOMER_CARE not in self.registry.brandnames.get(brandname, ()):
+            return _said(104)
+        number_of = {name: number for number, name in numbering.GATEWAY_NETWORKS.items()}
+        listed = [
+            {"NetworkID": number_of[one.network or ""], "TempContent": one.content, "TempId": one.template_id}
+            for one in self.registry.templates.get(brandname, ())
+        ]
+        return {"BrandnameTemplates": listed, "CodeResult": "100", "ErrorMessage": "success"}
 
     def _knows(self, api_key: str, secret_key: str) -> bool:
         return (api_key, secret_key) == (self.api_key, self.secret_key)
 
-    def _objection(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> int:
+    def _objection(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str], floor: int) -> int:
         """Find the first code for which a request is refused, whatever else was sent before; 0 if there is none."""
         sms_type = fields.get("SMSTYPE", "")
         brandname = fields.get("BRANDNAME", "")
-        floor = MIN_BATCH if path_type is SmsType.ADVERTISING else self.customer_care_floor
         objections = [
             (101, not self._knows(fields.get("APIKEY", ""), fields.get("SECRETKEY", ""))),
             (300, not sms_type),
             (118, sms_type != str(path_type.code)),
-            (104, path_type not in self.brandnames.get(brandname, ())),
+            (104, path_type not in self.registry.brandnames.get(brandname, ())),
             (108, not all(_PHONE.fullmatch(phone) for phone in phones)),
             (107, len(set(phones)) < floor),
             (120, len(set(phones)) > MAX_BATCH),
@@ -252,30 +276,28 @@ class Gateway:
             raise BadRequest("CAMPAIGNID has more than 254 characters")
         return code
 
-    def _price(self, content: str, phones: Sequence[str]) -> int:
-        names, codes = _networks(phones)
-        by_network = np.array([self.prices.get(name, OTHER_PRICE) for name in names] + [OTHER_PRICE])
-        return Message(content, "any").parts * int(by_network[codes].sum())
+    def _bar(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> int:
+        """Find the first code for which an account may not send this text to these numbers; 0 if there is none."""
+        is_care, brandname = path_type is SmsType.CUSTOMER_CARE, fields["BRANDNAME"]
+        registered = self.registry.templates.get(brandname, ())
+        if is_care and registered and not fits(fields["CONTENT"], registered):
+            return 146
+        if not self.registry.blocked.isdisjoint(phones):
+            return 99
+        barred = self.registry.unregistered_networks.get(brandname, frozenset())
+        if is_care and barred:
+            names, codes = tariff.networks(phones)
+            if barred & {names[code] for code in np.unique(codes) if code >= 0}:
+                return 177
+        return 0
 
     def _new_id(self, request_id: str | None) -> str:
-        ids = (hashlib.sha256(f"{self.seed}:{request_id!r}:{n}".encode()).hexdigest()[:32] for n in count())
+        ids = (hashlib.sha256(f"{self.outcomes.seed}:{request_id!r}:{n}".encode()).hexdigest()[:32] for n in count())
         return next(sms_id for sms_id in ids if sms_id not in self.sends)
 
     def _recent(self, sms_id: str) -> Send | None:
         found = self.sends.get(sms_id)
         return found if found and clock.now() - found.accepted_at <= _REMEMBERED else None
-
-    def _reports(self, send: Send) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Tell for each number whether its report is there by now, and whether it says delivered (sooner or later)."""
-        names, codes = _networks(send.phones)
-        digests = b"".join(
-            hashlib.blake2b(f"{self.seed}:{send.sms_id}:{phone}".encode(), digest_size=8).digest()
-            for phone in send.phones
-        )
-        draws = np.frombuffer(digests, dtype="<u4").reshape(-1, 2) / 2**32
-        rates = np.array([self.failure_rates.get(name, OTHER_FAILURE_RATE) for name in names] + [OTHER_FAILURE_RATE])
-        elapsed = (clock.now() - send.send_at).total_seconds()
-        return draws[:, 0] * self.report_delay <= elapsed, draws[:, 1] >= rates[codes]
 
 
 def refusal(code: int) -> dict[str, Any]:
@@ -284,10 +306,9 @@ def refusal(code: int) -> dict[str, Any]:
     return {"CodeResult": str(code), "CountRegenerate": 0, "ErrorMessage": words}
 
 
-def _networks(phones: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int8]]:
-    names, table = numbering.networks()
-    numbers = np.array(phones, dtype="U10").astype(np.int64)
-    return names, table[numbers // numbering.PREFIX]
+def _said(code: int) -> dict[str, Any]:
+    """Write the answer of a question that is refused."""
+    return {"CodeResult": str(code), "ErrorMessage": _WORDS.get(code, lookup(code).meaning)}
 
 
 def _count(value: object) -> int:

@@ -1,0 +1,54 @@
+"""What becomes of the messages that a sandbox took: drawn from the seed and the ids, and reported in time."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from esms_frames import clock
+from esms_frames.sandbox.tariff import networks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from esms_frames.sandbox.gateway import Send
+
+FAILURE_RATES: Mapping[str, float] = {"Viettel": 0.02, "MobiFone": 0.03, "VinaPhone": 0.03}
+"""The share of messages that are not delivered, by network. Made up."""
+
+OTHER_FAILURE_RATE = 0.08
+
+NO_REPORT = 2
+"""SendResult of a message without a report yet."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """The draw of what becomes of each message."""
+
+    failure_rates: Mapping[str, float]
+    report_delay: float
+    seed: int
+
+    def reports(self, send: Send) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Tell for each number whether its report is there by now, and whether it says delivered (sooner or later)."""
+        names, codes = networks(send.phones)
+        digests = b"".join(
+            hashlib.blake2b(f"{self.seed}:{send.sms_id}:{phone}".encode(), digest_size=8).digest()
+            for phone in send.phones
+        )
+        draws = np.frombuffer(digests, dtype="<u4").reshape(-1, 2) / 2**32
+        rates = np.array([self.failure_rates.get(name, OTHER_FAILURE_RATE) for name in names] + [OTHER_FAILURE_RATE])
+        elapsed = (clock.now() - send.send_at).total_seconds()
+        return draws[:, 0] * self.report_delay <= elapsed, draws[:, 1] >= rates[codes]
+
+    def results(self, send: Send) -> list[int]:
+        """Give the SendResult of each number: 1 delivered, 0 failed, 2 not known yet."""
+        reported, delivered = self.reports(send)
+        results: list[int] = np.where(reported, delivered.astype(int), NO_REPORT).tolist()
+        return results
