@@ -27,7 +27,7 @@ settling
 delivery
 allocation
 journal
-history do_not_contact
+history do_not_contact erasure
 schema
 database
 client
