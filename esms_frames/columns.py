@@ -6,13 +6,16 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from esms_frames import clock
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -50,3 +53,9 @@ def money(values: Sequence[Decimal | int | None]) -> Any:
     """Build a column of amounts in VND, below 10**14 each and rounded to four places; NA for None."""
     rounded = [None if value is None else Decimal(value).quantize(_PLACES) for value in values]
     return pd.array(pa.array(rounded, MONEY.pyarrow_dtype), dtype=MONEY)
+
+
+def moments(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
+    """Build a column of moments in Vietnam time, to the microsecond; NaT for None."""
+    naive = [None if value is None else value.astimezone(clock.VIETNAM).replace(tzinfo=None) for value in values]
+    return pd.DatetimeIndex(np.array(naive, dtype="datetime64[us]")).tz_localize(clock.VIETNAM)

@@ -55,6 +55,27 @@ class Database:
         with self._explained():
             _check_locks(self._engine)
 
+    def scrub(self) -> None:
+        """Leave nothing of what was deleted in SQLite's files; other databases see to that by themselves."""
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._explained():
+            raw = self._engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute("VACUUM")
+            (is_busy, _, _) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            why = "another program is reading them" if is_busy else ""
+        except sqlite3.Error as error:
+            why = str(error)
+        finally:
+            raw.close()
+        if why:
+            raise JournalError(
+                f"What was deleted from the journal {self.where} can still be found in its files, which could not be written "
+                f"anew ({why}): see that they can be, then do the same again."
+            )
+
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()

@@ -15,7 +15,7 @@ from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput
 from esms_frames.number_list import read_list
 from esms_frames.schema import do_not_contact as table
-from esms_frames.schema import numbers_in, phones_of, text_of
+from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,13 +147,12 @@ class DoNotContact:
         """
         with self._database.begin() as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.phone)).all()
-        moments = [None if row.added_at is None else np.datetime64(row.added_at[:26], "us") for row in rows]
         text = columns.text_dtype()
         return pd.DataFrame(
             {
                 "phone": pd.array([row.phone for row in rows], dtype=text),
                 "reason": pd.array([row.reason for row in rows], dtype=text),
-                "added_at": pd.DatetimeIndex(np.array(moments, dtype="datetime64[us]")).tz_localize(clock.VIETNAM),
+                "added_at": columns.moments([moment_of(row.added_at) for row in rows]),
             }
         )
 

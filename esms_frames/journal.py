@@ -14,12 +14,14 @@ import pandas as pd
 import psutil
 import sqlalchemy as sa
 
-from esms_frames import clock, schema
-from esms_frames.consent import Rule, rules_for
+from esms_frames import clock, columns, erasure, schema
+from esms_frames.consent import Rule, in_vietnam, rules_for
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
+from esms_frames.errors import InvalidInput
 from esms_frames.history import advertised
 from esms_frames.message import Message, SmsType
+from esms_frames.number_list import read_list
 from esms_frames.schema import Scope, attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
 
 if TYPE_CHECKING:
@@ -31,8 +33,9 @@ T = TypeVar("T")
 
 _CLOCK_SET = 30.0  # seconds
 _IDLE = timedelta(hours=1)
+_KEPT = timedelta(days=2)
 
-UNFINISHED = ("planned", "sending", "unknown")
+UNFINISHED = schema.UNFINISHED
 
 
 @dataclass(frozen=True)
@@ -159,36 +162,175 @@ class Journal:
         Returns
         -------
         DataFrame
-            One row a campaign: ``campaign``, ``gateway``, ``account``, ``created_at``, and how many numbers are
-            ``accepted``, ``refused``, ``unknown`` and ``unfinished``.
+            One row a campaign:
+
+            - ``campaign``, ``gateway``, ``account``: text.
+            - ``created_at``: when it was begun, in Vietnam time.
+            - ``sms_type``: text, ``customer_care``, ``advertising`` or ``both``; NA where nothing was planned.
+            - ``numbers``: int, how many were planned, the sum of the next four. One that was refused and planned again
+              counts in both.
+            - ``accepted``, ``refused``, ``unknown``, ``unfinished``: int, what became of them; whom the gateway has had
+              already is accepted, and what never arrived is unfinished.
+            - ``forgotten``: int, how many of all of them `forget` or `prune` took out.
+            - ``first_sent_at``, ``last_sent_at``: when the first and the last batch that may have arrived went out, or is
+              to by its schedule, in Vietnam time; NaT where there is none.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import esms_frames as ef
+        >>> journal = ef.Journal(tempfile.mkdtemp() + "/journal.sqlite")
+        >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+        >>> with ef.Sandbox() as sandbox:
+        ...     message = ef.Message("Cam on quy khach!", "Baotrixemay")
+        ...     _ = ef.send(customers, message, sandbox.client(), campaign="Tet", journal=journal, progress=False)
+        >>> journal.campaigns()[["campaign", "sms_type", "numbers", "accepted", "forgotten"]]
+          campaign       sms_type  numbers  accepted  forgotten
+        0      Tet  customer_care       40        40          0
         """
-        counted = {
-            "accepted": batches.c.status.in_(["accepted", "already_sent"]),
-            "refused": batches.c.status == "refused",
-            "unknown": batches.c.status.in_(["unknown", "sending"]),
-            "unfinished": batches.c.status == "planned",
+        arrived = batches.c.status.in_(["accepted", "already_sent"])
+        uncertain = batches.c.status.in_(["unknown", "sending"])
+        in_use = batches.c.status.not_in(["withdrawn", "split"])
+        sizes = {
+            "numbers": (in_use, batches.c.size),
+            "accepted": (arrived, batches.c.size),
+            "refused": (batches.c.status == "refused", batches.c.size),
+            "unknown": (uncertain, batches.c.size),
+            "unfinished": (batches.c.status == "planned", batches.c.size),
+            "forgotten": (in_use, batches.c.size - erasure.present(batches)),
         }
         sums = [
-            sa.func.coalesce(sa.func.sum(sa.case((condition, batches.c.size), else_=0)), 0).label(name)
-            for name, condition in counted.items()
+            sa.func.coalesce(sa.func.sum(sa.case((condition, size), else_=0)), 0).label(name)
+            for name, (condition, size) in sizes.items()
         ]
+        sent_at = sa.case((arrived | uncertain, sa.func.coalesce(batches.c.send_at, batches.c.sent_at)))
         query = (
             sa.select(
                 campaigns.c.name.label("campaign"),
                 campaigns.c.gateway,
                 campaigns.c.account,
                 campaigns.c.created_at,
+                sa.case(
+                    (sa.func.min(batches.c.sms_type) < sa.func.max(batches.c.sms_type), "both"),
+                    else_=sa.func.min(batches.c.sms_type),
+                ).label("sms_type"),
                 *sums,
+                sa.func.min(sent_at).label("first_sent_at"),
+                sa.func.max(sent_at).label("last_sent_at"),
             )
             .join_from(campaigns, batches, isouter=True)
             .group_by(campaigns.c.id)
             .order_by(campaigns.c.id.desc())
         )
         with self._database.begin() as connection:
-            result = connection.execute(query)
-            table = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
-        moments = [datetime.fromisoformat(text).replace(tzinfo=None) for text in table["created_at"]]
-        table["created_at"] = pd.DatetimeIndex(np.array(moments, dtype="datetime64[us]")).tz_localize(clock.VIETNAM)
+            found = connection.execute(query)
+            names, rows = list(found.keys()), found.all()
+        values = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        return pd.DataFrame({name: _column(name, values[name]) for name in names})
+
+    def forget(self, numbers: Any) -> pd.DataFrame:
+        """Erase people from the journal, as Vietnam's law on personal data (91/2025/QH15) lets them ask for.
+
+        Their numbers are taken out of all batches of all campaigns, whatever became of these, in one transaction, and a
+        SQLite file is written anew then, so that no byte of them is left in it nor in the files beside it.
+
+        Parameters
+        ----------
+        numbers : str, list, set, Series or DataFrame
+            In any spelling, as for `do_not_contact`.
+
+        Returns
+        -------
+        DataFrame
+            One row for each campaign that somebody was taken out of, the latest first: ``campaign``, ``gateway``,
+            ``account`` (text), ``created_at`` (Vietnam time) and ``numbers`` (int, how many different ones were found).
+
+        Raises
+        ------
+        InvalidInput
+            When an entry can't be read; nothing was changed.
+        JournalError
+            When a run that is alive works on a batch with one of the numbers; nothing was changed. Also when the file could
+            not be written anew; the numbers are out of all tables then, and forgetting them again tries it again.
+
+        Notes
+        -----
+        What is left:
+
+        ==========================  =========================================================================
+        of a campaign               its name, all counts and times, and the gateway's ids (SMSID) of its sends
+        of a batch                  how many numbers it had, and those that are not forgotten
+        its request id              ``forgotten-…``, for it is derived from the numbers; only a batch that may
+                                    have arrived keeps it, until that is settled and `forget` or `prune` runs
+        its text and segment        as they are; nothing once all its numbers are forgotten, for they can name people
+        of attempts                 when, with what outcome; they hold no numbers
+        the do-not-contact list     the number alone, without reason and date, for else nobody could keep to it
+        results, files, backups     whatever has been made of the journal elsewhere; and PostgreSQL's own dead rows
+                                    and logs, until its VACUUM
+        ==========================  =========================================================================
+
+        Whoever is forgotten can't be protected from being texted again, in the same campaign or by the daily cap. Put
+        them on the list first, where `forget` leaves them: ``journal.do_not_contact.add(numbers)``.
+
+        A batch that never left goes out without them. One that may have arrived does too, if it is tried again: under the
+        same request id, so nobody gets it twice.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import esms_frames as ef
+        >>> journal = ef.Journal(tempfile.mkdtemp() + "/journal.sqlite")
+        >>> journal.do_not_contact.add("0901888484", reason="asked on the phone")
+        1
+        >>> len(journal.forget("+84 901 888 484")), journal.do_not_contact.contains("0901888484")
+        (0, True)
+        """
+        found = read_list(numbers, "numbers", of_record=True)
+        with self._database.begin() as connection:
+            table = erasure.forget(connection, found, _busy(connection))
+        self._database.scrub()
+        return table
+
+    def prune(self, before: datetime | str) -> pd.DataFrame:
+        """Erase everybody from the campaigns that are finished, and of which nothing happened since a time.
+
+        Parameters
+        ----------
+        before : datetime or str
+            The time, in Vietnam time where it names no other; text is written like ``"2030-01-31"``. It has to be at least
+            two days ago: the gateway's memory of request ids and the daily cap on advertising need as long.
+
+        Returns
+        -------
+        DataFrame
+            The campaigns, as `forget` returns them; ``numbers`` is how many were taken out.
+
+        Raises
+        ------
+        InvalidInput
+            When `before` is no moment, or not two days ago.
+        JournalError
+            When the file could not be written anew; the numbers are out of all tables then.
+
+        Notes
+        -----
+        A campaign is finished when none of its batches is unfinished or unknown, and the time counts from when the last of
+        them was planned, tried or scheduled. What is left is what `forget` leaves of a campaign all of whose numbers are
+        forgotten: a row in `campaigns` with all counts, and batches without numbers, texts and request ids. Its `results`
+        have no rows. Sent again under its name, it texts everybody again. The do-not-contact list stays as it is.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import esms_frames as ef
+        >>> journal = ef.Journal(tempfile.mkdtemp() + "/journal.sqlite")
+        >>> len(journal.prune(before="2025-12-31"))
+        0
+        """
+        limit = _checked_limit(before)
+        with self._database.begin() as connection:
+            table = erasure.prune(connection, limit)
+        self._database.scrub()
         return table
 
     def scope(self, name: str, gateway: str, account: str, *, begin: bool = True) -> Scope:
@@ -276,11 +418,14 @@ class Journal:
                     batches.c.held_until,
                     batches.c.attempts,
                     batches.c.uncertain_since,
+                    batches.c.phones,
                 )
                 .where(batches.c.id == batch.id)
                 .with_for_update()
             ).one()
             if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
+                return None
+            if held.phones != phones_of(batch.numbers):  # somebody was forgotten since the batch was read
                 return None
             now = clock.now()
             earlier = set(
@@ -417,7 +562,11 @@ class Journal:
     def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
         query = (
             sa.select(batches)
-            .where(batches.c.campaign_id == scope.id, batches.c.status.not_in(["withdrawn", "split"]))
+            .where(
+                batches.c.campaign_id == scope.id,
+                batches.c.status.not_in(["withdrawn", "split"]),
+                batches.c.phones != "",  # all forgotten: there is nobody to say anything of
+            )
             .order_by(batches.c.number)
         )
         tried = (
@@ -523,10 +672,49 @@ def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]
     }
 
 
-def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
+def _column(name: str, values: list[Any]) -> Any:
+    if name.endswith("_at"):
+        return columns.moments([moment_of(value) for value in values])
+    is_text = name in {"campaign", "gateway", "account", "sms_type"}
+    return pd.array(values, dtype=columns.text_dtype()) if is_text else np.array(values, dtype=np.int64)
+
+
+def _checked_limit(before: object) -> datetime:
+    way_out = "write a time like '2030-01-31' (Vietnam time)."
+    moment = before
+    if isinstance(before, str):
+        try:
+            moment = datetime.fromisoformat(before.strip())
+        except ValueError:
+            raise InvalidInput(f"before is {before!r} and no moment: {way_out}") from None
+    if not isinstance(moment, datetime):
+        raise InvalidInput(f"before is {before!r} and no moment: {way_out}")
+    limit = in_vietnam(moment, "before")
+    if limit > clock.now() - _KEPT:
+        raise InvalidInput(
+            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {clock.now() - _KEPT:%Y-%m-%d %H:%M} is still needed "
+            "for the daily cap on advertising and to repeat nothing: choose an earlier time."
+        )
+    return limit
+
+
+def _busy(connection: sa.Connection) -> Callable[[Any], bool]:
+    """Give what tells of a batch's row whether a run that is alive works on it."""
+    planners = sa.select(batches.c.planned_by).where(batches.c.planned_by.is_not(None))
+    tried = sa.select(attempts.c.run, sa.func.max(attempts.c.started_at)).where(attempts.c.run.in_(planners))
+    last_seen = {run: str(moment) for run, moment in connection.execute(tried.group_by(attempts.c.run))}
+    idle = text_of(clock.now() - _IDLE) or ""
+    return lambda row: _is_busy(row, last_seen, idle)
+
+
+def _is_busy(row: Any, last_seen: Mapping[str, str], idle: str) -> bool:
     # A planner of which nothing was seen for so long is gone, though its machine may have another name by now.
     planner_gone = _is_over(row.planned_by) or max(last_seen.get(row.planned_by, ""), row.created_at) < idle
     unheld = row.held_until is None or row.held_until < time.time() or _is_over(row.holder)
+    return not (planner_gone and unheld)
+
+
+def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
     return Batch(
         id=row.id,
         number=row.number,
@@ -540,7 +728,7 @@ def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
         uncertain_since=moment_of(row.uncertain_since),
         settled_by=row.settled_by,
         created_at=datetime.fromisoformat(row.created_at),
-        is_abandoned=row.status == "planned" and planner_gone and unheld,
+        is_abandoned=row.status == "planned" and not _is_busy(row, last_seen, idle),
         message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
         floor=row.floor,
         numbers=numbers_in(row.phones),

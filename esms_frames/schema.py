@@ -9,7 +9,7 @@ All times are Vietnam time in ISO 8601, and the words are such that a person wit
 ``attempts``
     Every time a batch was tried, with the outcome; one without an outcome was cut short, and may have arrived.
 ``do_not_contact``
-    Numbers that are never to get advertising, with reason and date.
+    Numbers that are never to get advertising, with reason and date; both are NULL for those who were forgotten.
 ``journal``
     The version of these tables.
 
@@ -20,7 +20,8 @@ the first attempt was made that may have arrived. ``holder`` is the run that wor
 (seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while it lasts; ``settled_by`` the
 one that learned what became of it. ``segment`` is the segment that it belongs to, and ``rules`` the rules of advertising
 that it was sent under, separated by blanks (NULL in batches of before there were any: all of them for advertising).
-``size`` is how many numbers it had, whoever has been forgotten since.
+``size`` is how many numbers it had, whoever has been forgotten since; the request id of a batch from which somebody
+was, and which is not to be sent again, is ``forgotten-`` and its id.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+UNFINISHED = ("planned", "sending", "unknown")
+"""The statuses of batches that may still have to be sent."""
 
 _metadata = sa.MetaData()
 _journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))

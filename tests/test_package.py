@@ -28,7 +28,7 @@ settling
 delivery
 allocation
 journal
-history do_not_contact
+history do_not_contact erasure
 schema
 database
 client
