@@ -17,11 +17,13 @@ import pandas as pd
 from esms_frames.audience import Audience, prepare
 from esms_frames.campaign import results, resume, send
 from esms_frames.client import Client
-from esms_frames.errors import EsmsError, InvalidFile
+from esms_frames.consent import Rule
+from esms_frames.errors import EsmsError, InvalidFile, WouldFail
 from esms_frames.files import SAMPLE, check_writable, read_customers, write_results
 from esms_frames.journal import Journal
 from esms_frames.message import MIN_BATCH, Message, SmsType, checked_campaign
 from esms_frames.order import default_campaign
+from esms_frames.planning import plan
 from esms_frames.results import Status, join_customers
 from esms_frames.sandbox import Sandbox
 
@@ -104,11 +106,10 @@ def demo(output: str | None, overwrite: bool) -> None:
     audience = prepare(customers)
     click.echo(f"\n2. Who can be texted:\n\n{audience!r}")
     message = Message("Cam on quy khach da mua hang. Chuc quy khach mot ngay tot lanh!", "Baotrixemay")
-    click.echo(
-        f"\n3. Sending to a sandbox on this machine, which delivers nothing:\n\n{_described(message, audience)}\n"
-    )
     with Sandbox() as sandbox, TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         journal = Journal(Path(folder) / "journal.sqlite")
+        planned = plan(audience, message, sandbox.client(), journal=journal)
+        click.echo(f"\n3. Sending to a sandbox on this machine, which delivers nothing:\n\n{planned!r}\n")
         results = send(audience, message, sandbox.client(), journal=journal, progress=_on_a_terminal())
         journal.close()
     click.echo("\n4. What became of every row:\n")
@@ -167,6 +168,14 @@ def check(
     show_default=True,
     help="How few numbers may be sent; can be lowered for customer care only.",
 )
+@click.option("--no-checks", is_flag=True, help="Send even if the gateway says beforehand that it would refuse.")
+@click.option(
+    "--rule-off",
+    "rules_off",
+    type=click.Choice([str(rule) for rule in Rule]),
+    multiple=True,
+    help="Switch off a rule of advertising, by its name; may be given several times.",
+)
 @_concurrency
 @_journal
 @_output
@@ -184,6 +193,8 @@ def send_file(
     exclude: Path | None,
     sandbox: bool,
     min_batch: int,
+    no_checks: bool,
+    rules_off: tuple[str, ...],
     concurrency: int,
     journal: str | None,
     output: str | None,
@@ -204,15 +215,13 @@ def send_file(
     book = Journal(journal)
     with Sandbox(customer_care_floor=min_batch) if sandbox else nullcontext() as local:
         client = local.client() if local else Client.from_env()
-        balance = client.balance()
-        click.echo(
-            f"{audience!r}\n\n{_described(message, audience)}\n"
-            f"  campaign    {name}\n"
-            f"  gateway     {'a sandbox: nothing is delivered' if client.is_sandbox else client.base_url}\n"
-            f"  balance     {balance:,} VND\n"
-        )
+        planned = plan(audience, message, client, campaign=name, journal=book, rules_off=rules_off)
+        where = "a sandbox: nothing is delivered" if client.is_sandbox else client.base_url
+        click.echo(f"{planned!r}\n  gateway     {where}\n")
+        if planned.problems and not no_checks:
+            raise WouldFail(planned.problems)
         if not (client.is_sandbox or yes):
-            click.confirm(f"Text {len(audience.ready):,} people now?", abort=True)
+            click.confirm(f"Text {planned.recipients:,} people now?", abort=True)
         with _interruptible(name):
             results = send(
                 audience,
@@ -220,6 +229,8 @@ def send_file(
                 client,
                 campaign=name,
                 journal=book,
+                checks=False,  # just done
+                rules_off=rules_off,
                 concurrency=concurrency,
                 progress=_on_a_terminal(),
             )
@@ -348,21 +359,6 @@ def _exit_for(results: pd.DataFrame) -> None:
 def _audience(customers: pd.DataFrame, phone: str | None, exclude: Path | None, **limits: int) -> Audience:
     left_out = None if exclude is None else read_customers(exclude)
     return prepare(customers, phone, exclude=left_out, **limits)
-
-
-def _described(message: Message, audience: Audience) -> str:
-    recipients = len(audience.ready)
-    schedule = f"{message.send_at:%Y-%m-%d %H:%M:%S} Vietnam time" if message.send_at else "at once"
-    parts = f"{message.parts} part{'s' if message.parts > 1 else ''}"
-    return "\n".join(
-        [
-            f"  text        {message.content}",
-            f"  length      {message.characters} characters, {message.encoding}: {parts} a message",
-            f"  from        {message.brandname}, {message.sms_type}",
-            f"  when        {schedule}",
-            f"  recipients  {recipients:,}, {recipients * message.parts:,} parts in all",
-        ]
-    )
 
 
 def _show_results(customers: pd.DataFrame, audience: Audience, results: pd.DataFrame) -> None:

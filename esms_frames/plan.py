@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from esms_frames.message import Encoding
 
 
+MESSAGE_COLUMNS = (
+    *("segment", "content", "brandname", "sms_type", "send_at"),
+    *("recipients", "batches", "encoding", "characters", "parts", "total_parts"),
+)
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class Plan:
     """What a send would do and cost. Made by `plan`; shows itself to people.
@@ -30,8 +36,8 @@ class Plan:
     rejected : DataFrame
         The rows that would not be texted: ``status``, ``reason`` and how many ``rows``, the most first.
     messages : DataFrame
-        One row for each text that somebody is to get: ``segment``, ``recipients``, ``batches``, ``encoding``,
-        ``characters``, ``parts`` and ``total_parts``.
+        One row for each text that somebody is to get: ``segment``, ``content``, ``brandname``, ``sms_type``, ``send_at``
+        (None: at once), ``recipients``, ``batches``, ``encoding``, ``characters``, ``parts`` and ``total_parts``.
     price : Decimal or None
         In VND, by the gateway; None without a client, and where it could not be asked.
     price_basis : str
@@ -120,6 +126,11 @@ class Plan:
 
     def _facts(self) -> list[tuple[str, str]]:
         facts = [("campaign", self.campaign)]
+        if len(self.messages) == 1:
+            message: Any = self.messages.iloc[0]
+            when = f"{message.send_at:%Y-%m-%d %H:%M:%S}, Vietnam time" if message.send_at else "at once"
+            sms_type = str(message.sms_type).replace("_", " ")
+            facts += [("text", message.content), ("from", f"{message.brandname}, {sms_type}"), ("when", when)]
         if len(self.messages):
             parts = self.messages["parts"]
             low, high = parts.min(), parts.max()
@@ -150,5 +161,5 @@ class Plan:
 
 
 def _the_one(values: pd.Series[Any]) -> Any:
-    different = values.unique()
+    different = values.unique().tolist()
     return different[0] if len(different) == 1 else None

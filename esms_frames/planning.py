@@ -16,7 +16,7 @@ from esms_frames.errors import InvalidInput, TooFewRecipients, WouldFail
 from esms_frames.journal import UNFINISHED, Journal
 from esms_frames.order import some_of, take_order
 from esms_frames.personal import fields_of
-from esms_frames.plan import Plan
+from esms_frames.plan import MESSAGE_COLUMNS, Plan
 from esms_frames.preflight import Answers, ask, parcels_of
 from esms_frames.schema import Scope
 
@@ -206,6 +206,10 @@ def _messages(parcels: Sequence[Parcel]) -> pd.DataFrame:
     rows = [
         {
             "segment": parcel.segment,
+            "content": parcel.message.content,
+            "brandname": parcel.message.brandname,
+            "sms_type": str(parcel.message.sms_type),
+            "send_at": parcel.message.send_at,
             "recipients": len(parcel.numbers),
             "batches": parcel.batches,
             "encoding": parcel.message.encoding,
@@ -215,8 +219,7 @@ def _messages(parcels: Sequence[Parcel]) -> pd.DataFrame:
         }
         for parcel in parcels
     ]
-    names = ["segment", "recipients", "batches", "encoding", "characters", "parts", "total_parts"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=list(MESSAGE_COLUMNS))
 
 
 def _window(order: Order) -> tuple[datetime, datetime] | None:

@@ -111,7 +111,7 @@ class Script:
             data += connection.recv(65536)
         head, _, body = data.partition(b"\r\n\r\n")
         length = next(
-            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-le")
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-le")), 0
         )
         while len(body) < length:
             body += connection.recv(65536)

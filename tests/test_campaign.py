@@ -169,7 +169,7 @@ def test_a_refusal_of_the_message_or_the_account_ends_the_run(client, message, j
 
 
 def test_a_wrong_brandname_is_refused_by_the_sandbox_and_nobody_is_texted(sandbox, client):
-    results = run(many(40_000), ef.Message("Xin chao", "Nobody"), client)
+    results = run(many(40_000), ef.Message("Xin chao", "Nobody"), client, checks=False)
     assert set(counts(results)) <= {"refused", "not_sent"}
     assert len(results) == 40_000
     assert sandbox.sent.empty
@@ -177,7 +177,7 @@ def test_a_wrong_brandname_is_refused_by_the_sandbox_and_nobody_is_texted(sandbo
 
 def test_a_balance_that_runs_out_ends_the_run(message):
     with ef.Sandbox(balance=5_000 * 850 + 1, prices={}) as sandbox:
-        results = run(many(20_000), message, sandbox.client())
+        results = run(many(20_000), message, sandbox.client(), checks=False)
         assert counts(results) == {"accepted": 5_000, "refused": 5_000, "not_sent": 10_000}
         assert len(sandbox.sent) == 5_000
 

@@ -127,7 +127,7 @@ def test_a_tunnel_on_this_machine_is_not_taken_for_a_sandbox(run, script, file, 
     script.says(b'{"Balance": 1, "CodeResponse": "100"}')
     done = run("send", file, *TEXT, input="n\n")
     assert "Text 50 people now?" in done.output
-    assert len(script.requests) == 1  # the balance
+    assert b"CONTACTS" not in b"".join(script.requests)
 
 
 def test_an_output_that_is_there_is_not_replaced_unless_asked(run, file, tmp_path):
@@ -260,7 +260,7 @@ def test_no_key_is_shown(run, live, file):
 
 
 def test_an_incomplete_send_has_its_own_exit_code(run, file, tmp_path):
-    done = run("send", file, "--content", "Xin chao", "--brandname", "Nobody", "--sandbox")
+    done = run("send", file, "--content", "Xin chao", "--brandname", "Nobody", "--sandbox", "--no-checks")
     assert done.exit_code == 3
     assert "104" in done.output
     assert set(ef.read_customers(tmp_path / "results.csv")["status"]) == {"refused", "invalid", "duplicate"}

@@ -112,7 +112,8 @@ def test_unknown_names_are_attribute_errors():
 
 
 @pytest.mark.parametrize(
-    "first", ["ef.send", "ef.results", "ef.plan", "ef.Plan", "ef.Sandbox", "ef.prepare", "from esms_frames.cli import main"]
+    "first",
+    ["ef.send", "ef.results", "ef.plan", "ef.Plan", "ef.Sandbox", "ef.prepare", "from esms_frames.cli import main"],
 )
 def test_results_is_the_function_whatever_was_loaded_first(first):
     code = f"import esms_frames as ef; {first}; print(callable(ef.results), callable(ef.plan))"

@@ -161,7 +161,7 @@ def test_numbers_that_were_refused_may_be_sent_again_under_another_request_id(sa
 
 def test_what_the_account_lacked_is_sent_once_it_is_there(message):
     with ef.Sandbox(balance=0) as sandbox:
-        poor = sent(frame(FIFTY), message, sandbox.client(), campaign="Tết")
+        poor = sent(frame(FIFTY), message, sandbox.client(), campaign="Tết", checks=False)
         assert counts(poor) == {"refused": 50}
         assert poor["code"].tolist() == [103] * 50
         sandbox._gateway.balance = 10**9

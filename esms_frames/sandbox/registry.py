@@ -29,7 +29,7 @@ TEMPLATES: Mapping[str, Iterable[str | Template]] = {
         Template(12640, "MobiFone", _TRIAL_TEXT),
         Template(12647, "Gmobile", _TRIAL_TEXT),
         Template(12884, "Viettel", _TRIAL_TEXT),
-        Template(1, "Viettel", ANY_TEXT),
+        ANY_TEXT,
     )
 }
 """Published templates of the vendor's trial name, and one that lets any text be tried."""
