@@ -22,10 +22,11 @@ from esms_frames.settling import settle
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from esms_frames.delivery import Progress
     from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
     from esms_frames.order import Group
@@ -53,7 +54,7 @@ def send(
     rules_on: Collection[str] = (),
     concurrency: int = 4,
     rate: float | None = 5.0,
-    progress: bool = True,
+    progress: bool | Callable[[Progress], object] = True,
 ) -> pd.DataFrame:
     """Send one text to everyone in a DataFrame, nobody twice in a campaign, and say what became of each row.
 
@@ -65,25 +66,38 @@ def send(
     ----------
     data : DataFrame or Audience
         The customers as they are, or what `prepare` made of them. It is not changed.
-    message : Message
-        The text and how it is sent.
+    message : Message or dict of one for each segment
+        The text and how it is sent. Of several, each goes to the rows of its segment (see `by`); rows of a segment without
+        a message are ``excluded``.
     client : Client
         The gateway, from `Client.from_env` or a `Sandbox`.
     campaign : str, optional
         Within which nobody is texted twice: a name of at most 254 characters, which the gateway keeps with the
         messages. Without one it is derived from the text, so that the same text never goes twice to the same phone. It
-        is good within one gateway and account: a rehearsal on a sandbox never counts for the live gateway.
+        is good within one gateway and account: a rehearsal on a sandbox never counts for the live gateway. Several messages
+        need a name: a corrected text would be another campaign otherwise.
     journal : Journal, str or path-like, optional
         Where batches are written down; by default the user's (see `Journal`).
-    phone, exclude : optional
+    phone, by, exclude : optional
         As for `prepare`, when `data` is a DataFrame.
+    checks : bool, optional
+        Whether to ask the gateway first, as `plan` does, and to send nothing if it would refuse: for its brandname, for a
+        text that fits no template, or for want of money.
+    split : bool, optional
+        Whether a batch that is refused for some of its numbers (codes 99, 108, 177) is sent again in two halves, and these
+        in halves, down to the 30 that a batch needs. That costs at most 2 (n / 30 - 1) more requests for a batch of n: 14
+        for one bad number among 5000, 254 if they are all over it. What is left over is ``refused``.
+    rules_off, rules_on : collection of str, optional
+        Rules of advertising (see `Rule`) that are not to hold for it, and that are to hold for customer care too, by their
+        names: ``sending_hours``, ``daily_cap``, ``do_not_contact``. The results of what was sent without a rule say so.
     concurrency : int, optional
         How many requests may be under way at once. Four keep a gateway with some latency busy without pressing it.
     rate : float or None, optional
         How many requests a second may leave, retries included; None for no limit. The gateway's own limit is not
         published; five a second are 25,000 numbers a second, and it answers 160 to those that are too fast.
-    progress : bool, optional
-        Whether to show a progress bar.
+    progress : bool or callable, optional
+        Whether to show a progress bar; or a function that is called with a `Progress` several times a second. What that
+        raises interrupts the run as Ctrl-C does.
 
     Returns
     -------
@@ -93,14 +107,18 @@ def send(
         A refusal that concerns one batch leaves the others alone. One that concerns the message or the account ends the
         run, and so do a gateway that can't be reached and three batches in a row without an answer: what is left is
         ``not_sent``, with the reason. A number that the campaign has texted before is ``already_sent``, with when and
-        under which SMSID. Fewer new numbers than a batch needs are ``not_sent``.
+        under which SMSID. Fewer new numbers than a batch needs are ``not_sent``. Advertising to a number that has had three
+        in 24 hours is ``capped``, and to one on the do-not-contact list ``excluded``. With segments there is a column
+        ``segment``.
 
     Raises
     ------
     PhoneColumnError, TooFewRecipients
         As for `prepare`; nothing was sent.
+    WouldFail
+        When the gateway would refuse; nothing was sent.
     InvalidInput
-        When something handed in can't be used; nothing was sent.
+        When something handed in can't be used, and for advertising at an hour at which it may not go out; nothing was sent.
     JournalError
         When the journal can't be relied on; nothing more was sent.
     KeyboardInterrupt
@@ -113,9 +131,12 @@ def send(
     attempt that got no answer means that attempt was taken. What stays without an answer is ``unknown``.
 
     The batches that an interrupted run left behind are finished first, unchanged, whoever is in `data`. But one that never
-    left and holds somebody who is excluded now, or all of whom are in `data` with another text, is replaced: an exclude
-    list that has grown and a text that was corrected are respected. An uncertain one that holds somebody who is excluded
-    now is not tried again.
+    left and holds somebody who is excluded now, is not to be contacted or has had enough advertising, or all of whom are in
+    `data` with another text, is replaced: an exclude list that has grown and a text that was corrected are respected. An
+    uncertain one that holds somebody who is excluded now is not tried again.
+
+    A half of a batch is a batch: it is in the journal before it leaves, in the same transaction that settles the whole, so
+    that nobody is in two that are sent. Only a batch that was certainly not taken is split.
 
     Examples
     --------
@@ -157,7 +178,7 @@ def resume(
     split: bool = True,
     concurrency: int = 4,
     rate: float | None = 5.0,
-    progress: bool = True,
+    progress: bool | Callable[[Progress], object] = True,
 ) -> pd.DataFrame:
     """Finish what a run of a campaign left unfinished or uncertain.
 
@@ -246,7 +267,7 @@ def _run(
     excluded: NDArray[np.int32],
     max_batch: int,
     *,
-    progress: bool,
+    progress: bool | Callable[[Progress], object],
 ) -> list[LeftOut]:
     """Settle what is uncertain, write down what is to be sent, and send it; give those who get no batch."""
     settle(book, scope, client, book.batches(scope), delivery.run)

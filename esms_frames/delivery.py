@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +22,7 @@ from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unrea
 from esms_frames.journal import UNFINISHED, run_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from esms_frames.client import Client
@@ -78,6 +79,27 @@ def clock_agrees(client: Client) -> bool:
     return client.clock_offset is None or abs(client.clock_offset) < 2 * _CLOCK_SLACK
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come.
+
+    Attributes
+    ----------
+    total : int
+        The numbers that it is to send to.
+    counts : mapping of str to int
+        How many of them are done with, by the status of their batch: ``accepted``, ``refused``, ``unknown``, ….
+    """
+
+    total: int
+    counts: Mapping[str, int]
+
+    @property
+    def done(self) -> int:
+        """How many numbers are done with."""
+        return sum(self.counts.values())
+
+
 class Delivery:
     """One run over the batches of a campaign."""
 
@@ -118,37 +140,40 @@ class Delivery:
         if all(future.done() for future in self._under_way):
             self._journal.release(self.run)
 
-    def drive(self, batches: Sequence[Batch], *, progress: bool) -> None:
+    def drive(self, batches: Sequence[Batch], *, progress: bool | Callable[[Progress], object]) -> None:
         """Send the unfinished ones of the batches, and wait for those that another run has."""
+        shown = progress is True
+        report = progress if callable(progress) else None
         due = [batch for batch in batches if batch.status in UNFINISHED and batch.id not in self.held_back]
         self.driven = {batch.id for batch in due}
         counts: Counter[str] = Counter()
         total = sum(len(batch.numbers) for batch in due)
         with (
-            tqdm(total=total, desc="Sending", unit=" numbers", disable=not (progress and due)) as bar,
+            tqdm(total=total, desc="Sending", unit=" numbers", disable=not (shown and due)) as bar,
             ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
         ):
             try:
                 while due:
                     elsewhere = []
                     self._under_way = {pool.submit(self._deliver, batch): batch for batch in due}
-                    for future in _as_completed(self._under_way):
-                        batch, status = self._under_way[future], future.result()
-                        if status is None and not self._ended.is_set():
-                            elsewhere.append(batch)
-                            continue
-                        if status == "split":
-                            continue
-                        counts[status or "elsewhere"] += len(batch.numbers)
-                        bar.set_postfix(counts, refresh=False)
-                        bar.update(len(batch.numbers))
+                    for done in _in_turns(self._under_way):
+                        for future in done:
+                            batch, status = self._under_way[future], future.result()
+                            if status is None and not self._ended.is_set():
+                                elsewhere.append(batch)
+                            elif status != "split":
+                                counts[status or "elsewhere"] += len(batch.numbers)
+                                bar.set_postfix(counts, refresh=False)
+                                bar.update(len(batch.numbers))
+                        if report is not None:
+                            report(Progress(total, dict(counts)))
                     if elsewhere and not self._parts:
                         time.sleep(_POLL)
                     due, self._parts = [*elsewhere, *self._parts], []
                     self.driven |= {batch.id for batch in due}
             except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
                 self._end("the run was interrupted")
-                if progress:
+                if shown:
                     bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
                 raise
 
@@ -279,12 +304,12 @@ class Delivery:
                 self._ended.set()
 
 
-def _as_completed(under_way: Collection[Future[str | None]]) -> Iterator[Future[str | None]]:
+def _in_turns(under_way: Collection[Future[str | None]]) -> Iterator[Collection[Future[str | None]]]:
     """Give the futures as they finish, looking up often enough for Ctrl-C to be noticed on Windows too."""
     waiting: Collection[Future[str | None]] = under_way
     while waiting:
         done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
-        yield from done
+        yield done
 
 
 def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]:
