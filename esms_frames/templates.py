@@ -73,11 +73,12 @@ class Fit:
             return "There is no registered template that the text could fit: register one with eSMS."
         if self.fits:
             return f"The text fits the registered template {self.template.content!r}."
-        found = repr(self.found) if self.found else "the text ends"
+        after = f"{self.position} character{'' if self.position == 1 else 's'}"
         expected = repr(self.expected) if self.expected else "the end of the text"
+        found = f"the text has {self.found!r}" if self.found else "the text ends"
         return (
-            f"The text fits no registered template: the nearest, {self.template.content!r}, has {expected} after "
-            f"{self.position} character{'' if self.position == 1 else 's'}, where {'' if not self.found else 'the text has '}{found}."
+            f"The text fits no registered template: the nearest, {self.template.content!r}, has {expected} after {after}, "
+            f"where {found}."
         )
 
 

@@ -16,7 +16,7 @@ from lxml import etree
 
 from esms_frames import clock
 from esms_frames.errors import BadAnswer, Refused
-from esms_frames.message import Encoding, SmsType
+from esms_frames.message import SmsType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def rehearsal_fields(message: Message, phones: Sequence[str]) -> dict[str, objec
     """Give the fields, but for the keys, of a rehearsal by JSON: a list of numbers for advertising, else one number.
 
     Names and values are those of the vendor's pages on the two operations and on its test environment; IsUnicode is
-    shown for customer care only.
+    shown for customer care only, for texts with accents.
     """
     is_single = message.sms_type is SmsType.CUSTOMER_CARE
     fields: dict[str, object] = {
@@ -101,7 +101,7 @@ def rehearsal_fields(message: Message, phones: Sequence[str]) -> dict[str, objec
         "Brandname": message.brandname,
         "SmsType": str(message.sms_type.code),
     }
-    if is_single and message.encoding is Encoding.UCS2:
+    if is_single and not message.content.isascii():
         fields["IsUnicode"] = "1"
     if message.send_at:
         fields["SendDate"] = f"{message.send_at:%Y-%m-%d %H:%M:%S}"

@@ -318,6 +318,56 @@ def test_brandnames_can_be_registered_for_a_type_or_both():
         ef.Sandbox(brandnames={"Shop": "promo"})
 
 
+def test_a_blocked_number_refuses_the_whole_request():
+    with ef.Sandbox(blocked=["+84 901 888 410", 901888411]) as sandbox:
+        assert post(sandbox, xml(sandbox)).json()["CodeResult"] == "99"
+        ads = {"SMSTYPE": "1", "BRANDNAME": "QC_ONLINE"}
+        assert post(sandbox, xml(sandbox, FIFTY[1:], **ads), ADS).json()["CodeResult"] == "99"
+        assert sandbox.sent.empty
+        assert post(sandbox, xml(sandbox, FIFTY[2:])).json()["CodeResult"] == "100"
+
+
+def test_a_network_that_a_brandname_is_not_registered_with_refuses_customer_care():
+    viettel = [f"03218884{n}" for n in range(10, 60)]
+    names = {"Shop": ["customer_care", "advertising"], "Other": "customer_care"}
+    with ef.Sandbox(brandnames=names, unregistered_networks={"Shop": ["Viettel", "Gmobile"]}) as sandbox:
+        assert post(sandbox, xml(sandbox, [*FIFTY, viettel[0]], BRANDNAME="Shop")).json()["CodeResult"] == "177"
+        assert sandbox.sent.empty
+        assert post(sandbox, xml(sandbox, BRANDNAME="Shop")).json()["CodeResult"] == "100"
+        assert post(sandbox, xml(sandbox, viettel, BRANDNAME="Other")).json()["CodeResult"] == "100"
+        ads = {"SMSTYPE": "1", "BRANDNAME": "Shop"}
+        assert post(sandbox, xml(sandbox, viettel, **ads), ADS).json()["CodeResult"] == "100"
+
+
+def test_a_customer_care_text_fits_a_template_of_its_brandname_or_is_refused():
+    names = {"Shop": ["customer_care", "advertising"], "Other": "customer_care"}
+    with ef.Sandbox(brandnames=names, templates={"Shop": ["Chao {P1,5}!"], "Other": []}) as sandbox:
+        assert post(sandbox, xml(sandbox, BRANDNAME="Shop", CONTENT="Chao Lan!")).json()["CodeResult"] == "100"
+        assert post(sandbox, xml(sandbox, BRANDNAME="Shop")).json()["CodeResult"] == "146"
+        assert post(sandbox, xml(sandbox, BRANDNAME="Other")).json()["CodeResult"] == "100"
+        ads = {"SMSTYPE": "1", "BRANDNAME": "Shop"}
+        assert post(sandbox, xml(sandbox, **ads), ADS).json()["CodeResult"] == "100"
+    with ef.Sandbox() as sandbox:  # by default any text can be tried
+        assert post(sandbox, xml(sandbox, CONTENT="x" * 2000)).json()["CodeResult"] == "100"
+
+
+def test_the_operations_for_one_number_take_one_whatever_the_floor(sandbox):
+    fields = {"Content": "Xin chao", "Phone": FIFTY[0], "Brandname": "Baotrixemay", "SmsType": "2"}
+    fields |= {"ApiKey": sandbox.api_key, "SecretKey": sandbox.secret_key}
+    for _ in range(2):
+        found = requests.post(sandbox.url + "SendMultipleMessage_V4_post_json/", json=fields, timeout=10).json()
+        assert found["CodeResult"] == "100"
+    assert post(sandbox, xml(sandbox, FIFTY[:1])).json()["CodeResult"] == "107"
+    assert sandbox.sent["phone"].tolist() == [FIFTY[0]] * 2
+
+
+def test_faults_befall_every_form_of_sending():
+    with befall("busy") as sandbox:
+        fields = {"Content": "x", "Phone": FIFTY[0], "Brandname": "Baotrixemay", "SmsType": "2"}
+        assert ask(sandbox, "SendMultipleMessage_V4_get", **fields)["CodeResult"] == "160"
+        assert sandbox.client().balance() > 0
+
+
 def test_the_repr_and_the_log_show_no_key(sandbox, caplog):
     caplog.set_level(logging.INFO)  # debugging, urllib3 logs the address that requests.get is given here
     ask(sandbox, "GetSendStatus", RefId="x")
@@ -334,6 +384,14 @@ def test_the_repr_and_the_log_show_no_key(sandbox, caplog):
         {"prices": {"Viettel": -1}},
         {"port": 99999},
         {"report_delay": None},
+        {"blocked": ["0901888484", "12"]},
+        {"blocked": "0901888484"},
+        {"blocked": 5},
+        {"unregistered_networks": {"Shop": ["Vodafone"]}},
+        {"templates": {"Shop": "one text"}},
+        {"templates": {"Shop": [5]}},
+        {"templates": {"Shop": None}},
+        {"templates": {"Shop": [ef.Template(1, None, "x")]}},
         {"faults": {"earthquake": 0.5}},
         {"faults": {"cut_after": 1.5}},
         {"faults": {"busy": -0.1}},
