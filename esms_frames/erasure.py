@@ -58,7 +58,9 @@ def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callab
     # Where transactions are not one at a time anyway, whoever plans waits for this one.
     names = {row.id: row for row in connection.execute(sa.select(campaigns).with_for_update())}
     found: dict[int, list[NDArray[np.int32]]] = {}
-    ids = connection.execute(sa.select(batches.c.id).where(batches.c.phones != "").order_by(batches.c.id)).scalars().all()
+    ids = (
+        connection.execute(sa.select(batches.c.id).where(batches.c.phones != "").order_by(batches.c.id)).scalars().all()
+    )
     for some in _pieces(ids):
         query = sa.select(
             batches.c.id,
