@@ -72,8 +72,8 @@ class Database:
             raw.close()
         if why:
             raise JournalError(
-                f"What was deleted from the journal {self.where} can still be found in its files, which could not be written "
-                f"anew ({why}): see that they can be, then do the same again."
+                f"What was deleted from the journal {self.where} can still be found in its files, which could not be "
+                f"written anew ({why}): see that they can be, then do the same again."
             )
 
     def close(self) -> None:

@@ -690,10 +690,11 @@ def _checked_limit(before: object) -> datetime:
     if not isinstance(moment, datetime):
         raise InvalidInput(f"before is {before!r} and no moment: {way_out}")
     limit = in_vietnam(moment, "before")
-    if limit > clock.now() - _KEPT:
+    latest = clock.now() - _KEPT
+    if limit > latest:
         raise InvalidInput(
-            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {clock.now() - _KEPT:%Y-%m-%d %H:%M} is still needed "
-            "for the daily cap on advertising and to repeat nothing: choose an earlier time."
+            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the daily "
+            "cap on advertising and to repeat nothing: choose an earlier time."
         )
     return limit
 

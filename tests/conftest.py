@@ -8,9 +8,10 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 import esms_frames as ef
-from esms_frames import clock, delivery
+from esms_frames import clock, delivery, schema
 
 
 def needs(program: str) -> str:
@@ -22,6 +23,32 @@ def needs(program: str) -> str:
 
 
 FIFTY = [f"09018884{n}" for n in range(10, 60)]
+
+
+def write_batch(
+    journal, status, *, phones=FIFTY, size=None, campaign="Tet", whose=("rest.esms.vn", "a"), times=None, **values
+):
+    """Write a batch into the journal as a run left it; times are moments, and its id is what is given back."""
+    scope = journal.scope(campaign, *whose)
+    times = {"created_at": clock.now(), **(times or {})}
+    with journal._database.begin() as connection:
+        number = connection.execute(sa.select(sa.func.count()).select_from(schema.batches)).scalar_one()
+        row = {
+            "campaign_id": scope.id,
+            "number": number,
+            "request_id": f"id {number}",
+            "status": status,
+            "attempts": 1,
+            "content": "Khuyen mai",
+            "brandname": "QC_ONLINE",
+            "sms_type": "advertising",
+            "floor": 30,
+            "size": len(phones) if size is None else size,
+            "phones": " ".join(phones),
+            **{name: schema.text_of(moment) for name, moment in times.items()},
+            **values,
+        }
+        return connection.execute(sa.insert(schema.batches).values(row)).inserted_primary_key[0]
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
-from conftest import FIFTY
+from conftest import FIFTY, write_batch
 
 import esms_frames as ef
-from esms_frames import clock, schema
+from esms_frames import clock
 from esms_frames.history import advertised
 
 DAY = timedelta(days=1)
@@ -30,29 +29,6 @@ def now(at):
     return at("2030-01-31 12:00")
 
 
-def write(journal, status, *, whose=LIVE, sms_type="advertising", phones=FIFTY, size=None, **times):
-    """Write a batch into the journal; times are datetimes."""
-    scope = journal.scope("Tet", *whose)
-    times = {"created_at": times.pop("created_at", None) or clock.now(), **times}
-    values = {name: schema.text_of(moment) for name, moment in times.items()}
-    with journal._database.begin() as connection:
-        number = connection.execute(sa.select(sa.func.count()).select_from(schema.batches)).scalar_one()
-        row = {
-            "campaign_id": scope.id,
-            "number": number,
-            "request_id": f"id {number}",
-            "status": status,
-            "attempts": 1,
-            "content": "Khuyen mai",
-            "brandname": "QC_ONLINE",
-            "sms_type": sms_type,
-            "floor": 30,
-            "size": len(phones) if size is None else size,
-            "phones": " ".join(phones),
-        }
-        return connection.execute(sa.insert(schema.batches).values(row | values)).inserted_primary_key[0]
-
-
 def found(journal, now, *, whose=LIVE, but=()):
     scope = journal.scope("another", *whose)
     with journal._database.begin() as connection:
@@ -69,36 +45,38 @@ def test_an_empty_journal_has_no_history(journal, now):
 
 @pytest.mark.parametrize("status", ["accepted", "already_sent", "unknown", "sending"])
 def test_what_may_have_been_sent_counts_when_it_was_tried(journal, now, status):
-    write(journal, status, sent_at=now - timedelta(hours=3), created_at=now - 3 * DAY)
+    write_batch(journal, status, times={"sent_at": now - timedelta(hours=3), "created_at": now - 3 * DAY})
     assert found(journal, now) == [(phone, -3 * 3600) for phone in FIFTY]
 
 
 @pytest.mark.parametrize("status", ["accepted", "already_sent", "unknown", "sending", "planned"])
 def test_a_schedule_counts_instead_of_the_time_of_sending(journal, now, status):
-    write(journal, status, sent_at=now - timedelta(hours=3), send_at=now + timedelta(hours=5))
+    write_batch(journal, status, times={"sent_at": now - timedelta(hours=3), "send_at": now + timedelta(hours=5)})
     assert found(journal, now) == [(phone, 5 * 3600) for phone in FIFTY]
 
 
 @pytest.mark.parametrize("status", ["refused", "split", "withdrawn"])
 def test_what_was_not_sent_does_not_count(journal, now, status):
-    write(journal, status, sent_at=now - timedelta(hours=3))
-    write(journal, status, send_at=now + timedelta(hours=3))
+    write_batch(journal, status, times={"sent_at": now - timedelta(hours=3)})
+    write_batch(journal, status, times={"send_at": now + timedelta(hours=3)})
     assert found(journal, now) == []
 
 
 def test_what_another_run_is_about_to_send_counts_as_now(journal, now):
-    write(journal, "planned", phones=FIFTY[:30])
-    write(journal, "planned", phones=FIFTY[30:], sent_at=now - timedelta(hours=9))  # it did not arrive then
+    write_batch(journal, "planned", phones=FIFTY[:30])
+    write_batch(
+        journal, "planned", phones=FIFTY[30:], times={"sent_at": now - timedelta(hours=9)}
+    )  # it did not arrive then
     assert found(journal, now) == [(phone, 0) for phone in FIFTY]
 
 
 def test_an_old_plan_that_nobody_resumed_does_not_count(journal, now):
-    write(journal, "planned", created_at=now - timedelta(hours=25))
+    write_batch(journal, "planned", times={"created_at": now - timedelta(hours=25)})
     assert found(journal, now) == []
 
 
 def test_batches_can_be_left_out(journal, now):
-    first, second = (write(journal, "planned", phones=[phone]) for phone in FIFTY[:2])
+    first, second = (write_batch(journal, "planned", phones=[phone]) for phone in FIFTY[:2])
     assert found(journal, now, but=[first]) == [(FIFTY[1], 0)]
     assert found(journal, now, but={first, second}) == []
 
@@ -106,29 +84,29 @@ def test_batches_can_be_left_out(journal, now):
 def test_only_what_lies_in_the_period_counts_both_ends_included(journal, now):
     second = timedelta(seconds=1)
     for phone, moment in zip(FIFTY, [now - DAY - second, now - DAY, now, now + DAY, now + DAY + second], strict=False):
-        write(journal, "accepted", phones=[phone], sent_at=moment)
-        write(journal, "accepted", phones=[phone], sent_at=now - 9 * DAY, send_at=moment)
+        write_batch(journal, "accepted", phones=[phone], times={"sent_at": moment})
+        write_batch(journal, "accepted", phones=[phone], times={"sent_at": now - 9 * DAY, "send_at": moment})
     assert {phone for phone, _ in found(journal, now)} == set(FIFTY[1:4])
     assert len(found(journal, now)) == 6
 
 
 def test_customer_care_does_not_count(journal, now):
-    write(journal, "accepted", sms_type="customer_care", sent_at=now)
+    write_batch(journal, "accepted", sms_type="customer_care", times={"sent_at": now})
     assert found(journal, now) == []
 
 
 def test_all_live_accounts_count_together_and_rehearsals_for_themselves(journal, now):
     for phone, whose in zip(FIFTY, [LIVE, OTHER, REHEARSAL, ("sandbox", "b")], strict=False):
-        write(journal, "accepted", whose=whose, phones=[phone], sent_at=now)
+        write_batch(journal, "accepted", whose=whose, phones=[phone], times={"sent_at": now})
     assert {phone for phone, _ in found(journal, now, whose=LIVE)} == set(FIFTY[:2])
     assert {phone for phone, _ in found(journal, now, whose=OTHER)} == set(FIFTY[:2])
     assert {phone for phone, _ in found(journal, now, whose=REHEARSAL)} == {FIFTY[2]}
 
 
 def test_who_was_forgotten_does_not_shift_the_times_of_others(journal, now):
-    write(journal, "accepted", phones=[], size=50, sent_at=now)
-    write(journal, "accepted", phones=FIFTY[:2], size=50, sent_at=now - timedelta(seconds=1))
-    write(journal, "accepted", phones=FIFTY[2:3], size=50, sent_at=now - timedelta(seconds=2))
+    write_batch(journal, "accepted", phones=[], size=50, times={"sent_at": now})
+    write_batch(journal, "accepted", phones=FIFTY[:2], size=50, times={"sent_at": now - timedelta(seconds=1)})
+    write_batch(journal, "accepted", phones=FIFTY[2:3], size=50, times={"sent_at": now - timedelta(seconds=2)})
     assert found(journal, now) == [(FIFTY[0], -1), (FIFTY[1], -1), (FIFTY[2], -2)]
 
 
@@ -146,7 +124,7 @@ def test_what_was_really_sent_is_found(journal, customers, client):
 def test_a_million_messages_are_read_in_seconds(journal, now):
     phones = [f"0{number}" for number in range(901_000_000, 901_005_000)]
     for _ in range(200):
-        write(journal, "accepted", phones=phones, sent_at=now)
+        write_batch(journal, "accepted", phones=phones, times={"sent_at": now})
     scope = journal.scope("another", *LIVE)
     begin = time.perf_counter()
     with journal._database.begin() as connection:

@@ -1,0 +1,465 @@
+"""`Journal.forget` and `Journal.prune`: nothing of the people is left, the counts stay true, nobody is texted for it."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from conftest import FIFTY, write_batch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import esms_frames as ef
+from esms_frames import database
+from esms_frames.allocation import request_id
+from esms_frames.journal import run_name
+
+LAN, HOA = FIFTY[:2]
+DAY = timedelta(days=1)
+SETTLED = ["accepted", "already_sent", "refused", "split", "withdrawn"]
+COUNTS = ["numbers", "accepted", "refused", "unknown", "unfinished"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "journal").mkdir()
+    return tmp_path / "journal" / "journal.sqlite"
+
+
+def opened(path):
+    """Open a journal whose SQLite does not overwrite by itself what is deleted; some builds do, most don't."""
+    book = ef.Journal(path)
+    engine = book._database._engine
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = OFF"))
+    engine.dispose()
+    return book
+
+
+@pytest.fixture
+def journal(path):
+    book = opened(path)
+    yield book
+    book.close()
+
+
+def sent(data, message, client, **options):
+    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
+
+
+def files(path):
+    """Give all bytes in the journal's folder: its file, and those of SQLite beside it."""
+    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()))
+
+
+def rows(path, query="SELECT * FROM batches ORDER BY id"):
+    with sqlite3.connect(path) as connection:
+        return connection.execute(query).fetchall()
+
+
+def is_written(path, phone):
+    """Whether a number is anywhere in the files, in national or international form."""
+    return phone[1:].encode() in files(path)
+
+
+# Nothing is left
+
+
+@pytest.mark.parametrize("status", [*SETTLED, "planned", "unknown", "sending"])
+def test_no_byte_of_them_is_left_in_the_journal_nor_in_the_files_beside_it(path, journal, status):
+    write_batch(journal, status, phones=FIFTY)
+    write_batch(journal, status, phones=[LAN], campaign="of one", content="Chao chi Lan!", segment="Lan, Hue")
+    journal.do_not_contact.add([LAN, HOA], reason="chi Lan goi dien")
+    assert is_written(path, LAN)
+    table = journal.forget([LAN, HOA])
+    assert table[["campaign", "numbers"]].values.tolist() == [["of one", 1], ["Tet", 2]]
+    left = files(path)
+    for words in ("Chao chi Lan", "Lan, Hue", "chi Lan goi dien"):
+        assert words.encode() not in left
+    journal.do_not_contact.remove([LAN, HOA])
+    assert is_written(path, FIFTY[2])
+    journal.forget(FIFTY[3])  # writes the file anew
+    assert not is_written(path, LAN)
+    assert not is_written(path, HOA)
+
+
+def test_what_was_really_sent_is_forgotten_with_all_that_happened_to_it(path, journal, customers, message, client):
+    sent(customers, message, client, campaign="Tet", journal=journal)
+    sent(customers, ef.Message("Xin chao", "Nobody"), client, campaign="wrong", journal=journal)
+    assert is_written(path, LAN)
+    assert journal.forget(" +84 901 888 410 ")["numbers"].tolist() == [1, 1]
+    assert not is_written(path, LAN)
+    table = journal.campaigns()[[*COUNTS, "forgotten"]]
+    assert table.values.tolist() == [[49, 0, 0, 0, 49, 0], [50, 50, 0, 0, 0, 1]]  # the first never left
+    journal.close()
+    assert not is_written(path, LAN)
+
+
+def test_whoever_is_nowhere_leaves_all_as_it_is(path, journal):
+    write_batch(journal, "accepted")
+    before = rows(path)
+    table = journal.forget("0912888410")
+    assert table.empty
+    assert table.columns.tolist() == ["campaign", "gateway", "account", "created_at", "numbers"]
+    assert str(table["created_at"].dtype) == "datetime64[us, UTC+07:00]"
+    assert rows(path) == before
+    assert journal.forget([]).empty
+
+
+@pytest.mark.parametrize("numbers", [[LAN, "0901"], [LAN, "9.01E+08"], "x", None])
+def test_a_list_that_can_t_be_read_forgets_nobody(path, journal, numbers):
+    write_batch(journal, "accepted")
+    before = rows(path)
+    with pytest.raises(ef.InvalidInput, match="numbers") as caught:
+        journal.forget(numbers)
+    assert LAN not in str(caught.value)
+    assert rows(path) == before
+
+
+def test_the_do_not_contact_list_keeps_the_number_alone(journal):
+    journal.do_not_contact.add([LAN, HOA], reason="answered STOP")
+    journal.forget(LAN)
+    table = journal.do_not_contact.frame()
+    assert table["phone"].tolist() == [LAN, HOA]
+    assert table["reason"].isna().tolist() == table["added_at"].isna().tolist() == [True, False]
+    assert journal.do_not_contact.add(LAN) == 0
+    assert journal.do_not_contact.frame()["added_at"].isna().tolist() == [True, False]
+
+
+# What could tell who it was
+
+
+@pytest.mark.parametrize("status", SETTLED)
+def test_the_request_id_of_a_settled_batch_can_t_tell_who_is_missing(path, journal, status):
+    derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
+    batch = write_batch(journal, status, request_id=derived)
+    untouched = write_batch(journal, status, phones=FIFTY[1:])
+    journal.forget(LAN)
+    found = dict(rows(path, "SELECT id, request_id FROM batches"))
+    assert found == {batch: f"forgotten-{batch}", untouched: "id 1"}
+    assert derived.encode() not in files(path)
+
+
+@pytest.mark.parametrize("status", ["unknown", "sending"])
+def test_one_that_may_have_arrived_keeps_its_request_id_until_it_is_settled(path, journal, status):
+    batch = write_batch(journal, status, request_id="derived")
+    journal.forget(LAN)
+    assert rows(path, "SELECT request_id, size, status FROM batches") == [("derived", 50, status)]
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE batches SET status = 'accepted'")
+    journal.forget(HOA)
+    assert rows(path, "SELECT request_id FROM batches") == [(f"forgotten-{batch}",)]
+
+
+def test_one_that_never_left_is_a_smaller_one_under_a_request_id_of_its_own(path, journal):
+    write_batch(journal, "planned", request_id="derived")
+    journal.forget(LAN)
+    [(name, size, phones)] = rows(path, "SELECT request_id, size, phones FROM batches")
+    assert len(name) == 40
+    assert b"derived" not in files(path)
+    assert (size, phones) == (49, " ".join(FIFTY[1:]))
+
+
+def test_the_text_stays_as_long_as_somebody_is_left(path, journal):
+    write_batch(journal, "accepted", phones=[LAN, HOA], content="Chao", segment="vip")
+    journal.forget(LAN)
+    assert rows(path, "SELECT content, segment FROM batches") == [("Chao", "vip")]
+    journal.forget(HOA)
+    assert rows(path, "SELECT content, segment, size, phones FROM batches") == [("", None, 2, "")]
+
+
+def test_a_plan_without_anybody_is_withdrawn(path, journal):
+    write_batch(journal, "planned", phones=[LAN], content="Chao chi Lan")
+    journal.forget(LAN)
+    [(status, name, content)] = rows(path, "SELECT status, request_id, content FROM batches")
+    assert (status, name, content) == ("withdrawn", "forgotten-1", "")
+    assert journal.campaigns()["unfinished"].tolist() == [0]
+
+
+# The counts
+
+
+def test_the_counts_stay_true_whatever_became_of_a_batch(journal):
+    for number, status in enumerate([*SETTLED, "unknown", "sending"]):
+        write_batch(journal, status, request_id=f"r{number}")
+    before = journal.campaigns()[COUNTS].values.tolist()
+    assert before == [[250, 100, 50, 100, 0]]
+    journal.forget([LAN, HOA])
+    assert journal.campaigns()[COUNTS].values.tolist() == before
+    assert journal.campaigns()["forgotten"].tolist() == [10]  # of five batches: a split one's numbers are in its halves
+    journal.forget(FIFTY)
+    assert journal.campaigns()[COUNTS].values.tolist() == before
+    assert journal.campaigns()["forgotten"].tolist() == [250]
+
+
+def test_whoever_was_not_texted_yet_is_not_counted_as_unfinished_any_more(journal):
+    write_batch(journal, "planned")
+    journal.forget(LAN)
+    assert journal.campaigns()[[*COUNTS, "forgotten"]].values.tolist() == [[49, 0, 0, 0, 49, 0]]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*SETTLED, "unknown"]), st.sets(st.sampled_from(FIFTY[:12]), min_size=1)), max_size=6
+    ),
+    st.lists(st.sets(st.sampled_from(FIFTY[:14]), min_size=1), min_size=1, max_size=3),
+)
+def test_exactly_those_are_taken_out_and_nothing_else_is_lost(tmp_path_factory, batches, wanted):
+    path = tmp_path_factory.mktemp("law") / "journal.sqlite"
+    journal = opened(path)
+    for number, (status, phones) in enumerate(batches):
+        write_batch(journal, status, phones=sorted(phones), request_id=f"r{number}")
+    before = journal.campaigns()[COUNTS].values.tolist()
+    for some in wanted:
+        journal.forget(some)
+    gone = set().union(*wanted)
+    found = rows(path, "SELECT status, phones, size FROM batches ORDER BY id")
+    expected = [(status, " ".join(sorted(phones - gone)), len(phones)) for status, phones in batches]
+    assert found == expected
+    assert journal.campaigns()[COUNTS].values.tolist() == before
+    assert all(not is_written(path, phone) for phone in gone)
+    journal.close()
+
+
+# A campaign goes on
+
+
+def test_results_have_no_row_for_whoever_is_forgotten(journal, customers, message, client):
+    sent(customers, message, client, campaign="Tet", journal=journal)
+    journal.forget([LAN, HOA])
+    results = ef.results("Tet", journal=journal)
+    assert results["phone"].tolist() == FIFTY[2:]
+    assert (results["status"] == "accepted").all()
+    with_customers = ef.results("Tet", customers, journal=journal)
+    assert with_customers["status"].value_counts()[["accepted", "not_sent"]].tolist() == [48, 2]
+    journal.forget(FIFTY)
+    assert ef.results("Tet", journal=journal).empty
+    assert ef.resume("Tet", client, journal=journal, progress=False).empty
+    assert (ef.results("Tet", customers, journal=journal)["status"] == "not_sent").all()
+
+
+def test_sent_again_the_others_are_still_not_texted_twice(journal, customers, message, client, sandbox):
+    sent(customers, message, client, campaign="Tet", journal=journal)
+    journal.forget([LAN, HOA])
+    again = sent(customers[2:], message, client, campaign="Tet", journal=journal)
+    assert (again["status"] == "already_sent").all()
+    assert len(sandbox.sent) == 50
+
+
+@pytest.fixture
+def unanswered(journal, customers, message, client):
+    """Send, and get no answer: after the gateway has taken the batch, or before."""
+
+    def run(*, taken):
+        real = client.send
+
+        def deaf(*arguments, **options):
+            if taken:
+                with suppress(ef.Refused):
+                    real(*arguments, **options)
+            raise ef.NoAnswer("cut")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(client, "send", deaf)
+            results = sent(customers, message, client, campaign="Tet", journal=journal)
+        assert (results["status"] == "unknown").all()
+
+    return run
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_one_that_may_have_arrived_is_tried_again_for_the_others(journal, client, sandbox, unanswered, taken):
+    unanswered(taken=taken)
+    journal.forget(LAN)
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert results["phone"].tolist() == FIFTY[1:]
+    assert (results["status"] == "accepted").all()
+    assert sandbox.sent["phone"].tolist() == (FIFTY if taken else FIFTY[1:])
+    assert journal.campaigns()[["accepted", "forgotten"]].values.tolist() == [[50, 1]]
+
+
+def test_one_that_may_have_arrived_days_ago_is_settled_for_the_others(journal, client, sandbox, unanswered, at):
+    begun = at("2030-01-31 08:00")
+    unanswered(taken=True)
+    journal.forget(LAN)
+    at(f"{begun + 2 * DAY:%Y-%m-%d %H:%M}")
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert len(results) == 49
+    assert (results["status"] == "accepted").all()
+    assert len(sandbox.sent) == 50
+
+
+def test_where_nobody_is_left_nothing_is_tried_again(path, journal, client, sandbox, unanswered):
+    unanswered(taken=False)
+    journal.forget(FIFTY)
+    assert ef.resume("Tet", client, journal=journal, progress=False).empty
+    assert sandbox.sent.empty
+    assert journal.campaigns()[["unknown", "forgotten"]].values.tolist() == [[50, 50]]
+    assert rows(path, "SELECT attempts, request_id FROM batches") == [(5, "forgotten-1")]
+
+
+def test_one_that_never_left_goes_out_without_them(journal, customers, message):
+    with ef.Sandbox(balance=0) as poor, poor.client() as client:
+        assert (sent(customers, message, client, campaign="Tet", journal=journal, checks=False)["code"] == 103).all()
+        journal.forget([LAN, HOA])
+        poor._gateway.balance = 10**9
+        results = ef.resume("Tet", client, journal=journal, progress=False)
+        assert results["phone"].tolist() == poor.sent["phone"].tolist() == FIFTY[2:]
+    assert journal.campaigns()[["accepted", "forgotten"]].values.tolist() == [[48, 0]]
+
+
+def test_one_that_has_become_too_small_waits_for_more(journal, customers, message):
+    with ef.Sandbox(balance=0) as poor, poor.client() as client:
+        sent(customers[:30], message, client, campaign="Tet", journal=journal, checks=False)
+        journal.forget(LAN)
+        poor._gateway.balance = 10**9
+        assert (ef.resume("Tet", client, journal=journal, progress=False)["status"] != "accepted").all()
+        sent(customers[2:], message, client, campaign="Tet", journal=journal)
+        assert poor.sent["phone"].sort_values().tolist() == FIFTY[1:]
+    assert journal.campaigns()[["accepted", "unfinished"]].values.tolist() == [[49, 0]]
+
+
+# A run that is at work
+
+
+@pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
+@pytest.mark.parametrize("tie", ["planned_by", "holder"])
+def test_a_batch_that_a_run_works_on_is_not_changed_nor_is_anything_else(path, journal, status, tie):
+    write_batch(journal, "accepted")
+    journal.do_not_contact.add(LAN, reason="STOP")
+    values = {tie: run_name()} | ({"held_until": time.time() + 60} if tie == "holder" else {})
+    write_batch(journal, status, campaign="Le", **values)
+    before = rows(path), journal.do_not_contact.frame()
+    with pytest.raises(ef.JournalError, match="A run works on batch 1 of the campaign 'Le'") as caught:
+        journal.forget(LAN)
+    assert LAN not in str(caught.value)
+    assert rows(path) == before[0]
+    pd.testing.assert_frame_equal(journal.do_not_contact.frame(), before[1])
+    journal.forget("0912888410")  # whom it does not hold
+
+
+@pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
+def test_a_run_that_has_died_is_in_nobodys_way(path, journal, status):
+    code = "from esms_frames.journal import run_name; print(run_name())"
+    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    write_batch(journal, status, planned_by=dead, holder=dead, held_until=time.time() + 600)
+    journal.forget(LAN)
+    assert not is_written(path, LAN)
+
+
+def test_a_run_that_read_a_batch_before_does_not_text_whoever_is_forgotten(journal, message, client, sandbox):
+    write_batch(journal, "planned", whose=("sandbox", client.account), sms_type="customer_care", rules="")
+    [scope] = journal.scopes("Tet")
+    [batch] = journal.batches(scope)
+    journal.forget(LAN)
+    assert journal.begin_attempt(batch, run_name(), 60) is None
+    [smaller] = journal.batches(scope)
+    assert journal.begin_attempt(smaller, run_name(), 60) is not None
+
+
+# The files
+
+
+def test_while_another_program_reads_them_it_says_that_traces_are_left(path, monkeypatch):
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.2)
+    journal = ef.Journal(path)
+    write_batch(journal, "accepted")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM batches").fetchall()
+    with pytest.raises(ef.JournalError, match="can still be found in its files"):
+        journal.forget(LAN)
+    reader.execute("COMMIT")
+    reader.close()
+    assert journal.forget(LAN).empty  # it was out of the tables already
+    assert not is_written(path, LAN)
+    journal.close()
+
+
+# Prune
+
+
+def test_finished_campaigns_of_a_time_lose_all_numbers_and_keep_their_counts(path, journal, at):
+    now = at("2030-01-31 12:00")
+    old, new = now - 40 * DAY, now - 3 * DAY
+    for number, status in enumerate(SETTLED):
+        times = {"created_at": old, "sent_at": old}
+        write_batch(journal, status, campaign="old", phones=FIFTY[number * 9 :][:9], content="Chao Lan", times=times)
+    write_batch(journal, "accepted", campaign="new", phones=["0912888410"], times={"created_at": new, "sent_at": new})
+    before = journal.campaigns()
+    table = journal.prune(before="2030-01-01")
+    assert table[["campaign", "numbers"]].values.tolist() == [["old", 27]]
+    after = journal.campaigns()
+    pd.testing.assert_frame_equal(after.drop(columns="forgotten"), before.drop(columns="forgotten"))
+    assert after["forgotten"].tolist() == [0, 27]
+    left = files(path)
+    assert b"090188" not in left
+    assert b"Chao Lan" not in left
+    assert b"0912888410" in left
+    assert ef.results("old", journal=journal).empty
+    assert journal.prune(before="2030-01-01").empty
+
+
+@pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
+def test_an_unfinished_campaign_is_not_pruned(journal, at, status):
+    old = at("2030-01-31 12:00") - 40 * DAY
+    write_batch(journal, "accepted", times={"created_at": old})
+    write_batch(journal, status, times={"created_at": old})
+    assert journal.prune(before="2030-01-01").empty
+    assert journal.campaigns()["forgotten"].tolist() == [0]
+
+
+@pytest.mark.parametrize("what", ["created_at", "sent_at", "send_at"])
+def test_what_happened_last_decides(journal, at, what):
+    now = at("2030-01-31 12:00")
+    times = dict.fromkeys(["created_at", "sent_at", "send_at"], now - 40 * DAY) | {what: now - 10 * DAY}
+    write_batch(journal, "accepted", times=times)
+    assert journal.prune(before=now - 10 * DAY).empty
+    assert len(journal.prune(before=now - 10 * DAY + timedelta(seconds=1))) == 1
+
+
+def test_the_do_not_contact_list_is_not_pruned(journal, at):
+    old = at("2030-01-31 12:00") - 40 * DAY
+    journal.do_not_contact.add(LAN, reason="STOP")
+    write_batch(journal, "accepted", times={"created_at": old})
+    journal.prune(before="2030-01-01")
+    assert journal.do_not_contact.frame()["reason"].tolist() == ["STOP"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["2030-01-29 12:01", "2030-01-31", "2031-01-01", datetime(2030, 1, 29, 6, tzinfo=UTC), pd.Timestamp("2030-01-30")],
+)
+def test_the_last_two_days_are_not_pruned(journal, at, before):
+    at("2030-01-31 12:00")
+    with pytest.raises(ef.InvalidInput, match="is still needed"):
+        journal.prune(before=before)
+
+
+@pytest.mark.parametrize("before", ["yesterday", "", None, 3, pd.NaT])
+def test_a_time_that_is_none_prunes_nothing(journal, before):
+    with pytest.raises(ef.InvalidInput, match="before is"):
+        journal.prune(before=before)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "2030-01-29 12:00",
+        " 2030-01-20 ",
+        datetime(2030, 1, 20),
+        datetime(2030, 1, 29, 5, tzinfo=UTC),
+        pd.Timestamp("2030-01-20"),
+    ],
+)
+def test_a_time_is_given_as_text_or_a_moment(journal, at, before):
+    at("2030-01-31 12:00")
+    assert journal.prune(before=before).empty
