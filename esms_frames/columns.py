@@ -6,13 +6,14 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -20,6 +21,9 @@ MONEY = pd.ArrowDtype(pa.decimal128(18, 4))
 """The dtype of amounts: decimals with four places, as the gateway writes them, whose sums are exact."""
 
 _PLACES = Decimal("0.0001")
+
+UNIT = 10**4
+"""How many of the smallest amounts are one VND."""
 
 
 @cache
@@ -50,3 +54,27 @@ def money(values: Sequence[Decimal | int | None]) -> Any:
     """Build a column of amounts in VND, below 10**14 each and rounded to four places; NA for None."""
     rounded = [None if value is None else Decimal(value).quantize(_PLACES) for value in values]
     return pd.array(pa.array(rounded, MONEY.pyarrow_dtype), dtype=MONEY)
+
+
+def money_from_units(units: NDArray[np.int64], known: NDArray[np.bool_]) -> Any:
+    """Build a decimal column of amounts in VND from whole ten-thousandths; NA where not known."""
+    words = np.empty((len(units), 2), dtype="<i8")  # a decimal is an integer of 128 bits, its lower half first
+    words[:, 0] = units
+    words[:, 1] = units >> 63
+    bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pd.arrays.ArrowExtensionArray(
+        pa.Array.from_buffers(MONEY.pyarrow_dtype, len(units), [bitmap, pa.py_buffer(words)])
+    )
+
+
+def money_units(amounts: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Give amounts in VND, of any dtype that files make of them, as whole ten-thousandths; and which are known."""
+    if isinstance(amounts.dtype, pd.ArrowDtype) and pa.types.is_decimal(amounts.dtype.pyarrow_dtype):
+        array: Any = pa.array(amounts.array).cast(MONEY.pyarrow_dtype)
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False))
+        words = np.frombuffer(array.buffers()[1], dtype="<i8")[2 * array.offset :]
+        return np.where(known, words[: 2 * len(array) : 2], 0), known
+    plain = pd.to_numeric(amounts.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(plain)
+    return np.rint(np.where(known, plain, 0) * UNIT).astype(np.int64), known
