@@ -38,6 +38,7 @@ _ORDER = [
     "type_id", "received_at",
 ]  # fmt: skip
 _GATEWAY_IDS = 7
+_NONE = pa.scalar(None, pa.large_string())
 _GZIP = b"\x1f\x8b"
 
 # The first quoted request of a log line; where a line has none, the first word with the name in it.
@@ -104,6 +105,8 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
     ['d533-1', '0901888484', 'MobiFone', 5, 1, Decimal('850.0000')]
     """
     lines, name = _lines(source)
+    count = len(lines)
+    lines = lines.filter(pc.fill_null(pc.match_substring(lines, "smsid=", ignore_case=True), fill_value=False))
     query = _queries(lines)
     sms_id = _field(query, "SMSID")
     there = pc.fill_null(pc.and_(pc.greater(pc.utf8_length(sms_id), 0), _has(query, "SendStatus")), fill_value=False)
@@ -112,9 +115,10 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
         raise kind(f"{name} holds no callback: one has SMSID=…&SendStatus=… in its address.")
     query, lines, sms_id = query.filter(there), lines.filter(there), sms_id.filter(there)
     number, telco, price = (_field(query, field) for field in ("phonenumber", "telcoid", "TotalPrice"))
+    counted = {column: _field(query, field) for column, field in _COUNTS.items()}
     found = phones.read(pd.Series(columns.text_from_arrow(number)))
     units, priced = _money(price)
-    integers = {column: _integers(_field(query, field)) for column, field in _COUNTS.items()}
+    integers = {column: _integers(values) for column, values in counted.items()}
     names, _ = numbering.networks()
     telco_id, has_telco = _integers(telco)
     known = has_telco & (telco_id >= 1) & (telco_id <= _GATEWAY_IDS)
@@ -122,7 +126,7 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
         "phonenumber": _given(number) & (found < 0),
         "telcoid": _given(telco) & ~known,
         "TotalPrice": _given(price) & ~priced,
-        **{field: _given(_field(query, field)) & ~integers[column][1] for column, field in _COUNTS.items()},
+        **{field: _given(counted[column]) & ~integers[column][1] for column, field in _COUNTS.items()},
     }
     frame = pd.DataFrame(
         {
@@ -141,7 +145,7 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
     # Two numbers that can't be read are not the same number.
     kept = _last_states(frame, np.asarray(number.to_numpy(zero_copy_only=False), dtype=object), found < 0)
     _warn_of(unread, name)
-    kept.attrs = {"lines": len(there), "other_lines": len(there) - len(frame), "repeats": len(frame) - len(kept)}
+    kept.attrs = {"lines": count, "other_lines": count - len(frame), "repeats": len(frame) - len(kept)}
     return kept
 
 
@@ -199,12 +203,12 @@ def _text(path: Path) -> str:
 def _queries(lines: Any) -> Any:
     """Give the query of the request that each line is about; null where a line is about none."""
     request = pc.extract_regex(lines, _REQUEST)
+    asked = pc.struct_field(request, "target").cast(pa.large_string())
+    target = pc.if_else(pc.equal(pc.struct_field(request, "method"), "GET"), asked, _NONE)
     quoted = pc.is_valid(request)
-    asked = pc.if_else(
-        pc.equal(pc.struct_field(request, "method"), "GET"), pc.struct_field(request, "target"), pa.scalar(None)
-    )
-    word = pc.struct_field(pc.extract_regex(lines, _WORD), "target")
-    target = pc.if_else(quoted, asked.cast(pa.large_string()), word.cast(pa.large_string()))
+    if not pc.all(quoted).as_py():
+        word = pc.struct_field(pc.extract_regex(lines, _WORD), "target").cast(pa.large_string())
+        target = pc.if_else(quoted, target, word)
     for written in ("&amp;", r"\u0026"):  # as pages and JSON logs write &
         target = pc.replace_substring(target, written, "&")
     return pc.replace_substring_regex(target, r"#.*|^[^?]*\?", "")
@@ -234,7 +238,7 @@ def _given(values: Any) -> NDArray[np.bool_]:
 
 
 def _none_where_empty(values: Any) -> Any:
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.large_string()), values)
+    return pc.if_else(pc.equal(values, ""), _NONE, values)
 
 
 def _integers(values: Any) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
