@@ -88,7 +88,9 @@ def _facts(results: pd.DataFrame) -> pd.DataFrame:
     """Turn each row into integers that can be summed."""
     status = column_of(results, "status").astype(object)
     if not status.isin(list(Status)).all():
-        raise InvalidInput("The column 'status' holds something else than a status: pass results as ef.send returned them.")
+        raise InvalidInput(
+            "The column 'status' holds something else than a status: pass results as ef.send returned them."
+        )
     counted = {name: status.isin(kinds).to_numpy() for name, kinds in _STATUSES.items()}
     facts = {"rows": np.ones(len(status)), "recipients": np.logical_or.reduce(list(counted.values())), **counted}
     if is_tracked(results):

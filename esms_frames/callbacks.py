@@ -248,7 +248,7 @@ def _integers(values: Any) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
 
 
 def _money(values: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Read amounts into ten-thousandths of a đồng, as finely as the gateway writes them."""
+    """Read amounts into ten-thousandths of a VND, as finely as the gateway writes them."""
     parts = pc.extract_regex(values, r"^(?P<whole>[0-9]{1,13})(?:\.(?P<rest>[0-9]{0,4})0*)?$")
     valid = pc.is_valid(parts).to_numpy(zero_copy_only=False)
     whole, rest = (

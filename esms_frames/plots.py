@@ -34,7 +34,7 @@ _LOOKS = {
     "accepted": ("#009E73", ""),
     "pending": ("#56B4E9", ".."),
     "failed": ("#D55E00", "//"),
-    "refused": ("#D55E00", "//"),
+    "refused": ("#CC79A7", "\\\\"),
     "unknown": ("#F0E442", "xx"),
     "not_known": ("#F0E442", "xx"),
     "not_accepted": ("#999999", "--"),
@@ -66,8 +66,8 @@ _ENGLISH = {
     "segment": "segment",
     "reasons": "Not delivered, by reason",
     "reasons_untracked": "Not accepted, by reason",
-    "rows": "rows",
-    "share": "share of recipients",
+    "note": "recipients ·\naccepted",
+    "note_tracked": "recipients ·\ndelivered of settled",
     "title": "{rows:,} rows, {recipients:,} recipients, {accepted:,} accepted",
     "title_tracked": ", {delivered:,} delivered ({rate} of those settled)",
     "cost": ", {price:,.0f} VND",
@@ -96,8 +96,8 @@ _VIETNAMESE = {
     "segment": "phân khúc",
     "reasons": "Chưa nhận được, theo lý do",
     "reasons_untracked": "Không được tiếp nhận, theo lý do",
-    "rows": "dòng",
-    "share": "tỷ lệ trên số người nhận",
+    "note": "người nhận ·\nđã tiếp nhận",
+    "note_tracked": "người nhận ·\nđã nhận / có kết quả",
     "title": "{rows:,} dòng, {recipients:,} người nhận, {accepted:,} đã tiếp nhận",
     "title_tracked": ", {delivered:,} đã nhận ({rate} số đã có kết quả)",
     "cost": ", {price:,.0f} VND",
@@ -127,6 +127,8 @@ class _Bars:
     """What stands at the end of each bar."""
     shares: bool
     """Whether a bar shows shares of itself, or counts."""
+    heading: str = ""
+    """What the notes say."""
 
     @property
     def height(self) -> float:
@@ -214,10 +216,19 @@ def _by(results: pd.DataFrame, name: str, words: dict[str, str]) -> _Bars:
     settled = (counts["delivered"] + counts["failed"]) if tracked else counts["recipients"]
     good = counts["delivered"] if tracked else counts["accepted"]
     rates = [_percent(*pair) for pair in zip(good.tolist(), settled.tolist(), strict=True)]
-    notes = [f"{rows:,} · {rate}" if rate else f"{rows:,}" for rows, rate in zip(counts["recipients"], rates, strict=True)]
+    notes = [
+        f"{rows:,} · {rate}" if rate else f"{rows:,}" for rows, rate in zip(counts["recipients"], rates, strict=True)
+    ]
     outcomes = [outcome for outcome in (_TRACKED if tracked else _UNTRACKED) if counts[outcome].any()]
     title = words["delivery" if tracked else "acceptance"].format(what=words[name])
-    return _Bars(title, [_wrapped(label, 22) for label in counts.index], counts[outcomes], notes, shares=True)
+    return _Bars(
+        title,
+        [_wrapped(label, 22) for label in counts.index],
+        counts[outcomes],
+        notes,
+        shares=True,
+        heading=words["note_tracked" if tracked else "note"],
+    )
 
 
 def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
@@ -239,7 +250,7 @@ def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
         shown = shown | failed | lost
     label = kind.map(words) + ": " + pd.Series(_text(reason, words["no_reason"]))
     found = pd.DataFrame({"label": label, "look": look})[shown.to_numpy()]
-    counts = found.groupby(["label", "look"]).size().unstack(fill_value=0)
+    counts = pd.crosstab(found["label"], found["look"])
     counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
     counts = _topped(counts, words)
     notes = [f"{rows:,}" for rows in counts.sum(axis="columns")]
@@ -289,10 +300,11 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
             label=words[outcome],
         )  # fmt: skip
         if panel.shares:
-            _label(axes, counts, start, lengths)
+            _label(axes, counts.tolist(), start.tolist(), lengths.tolist())
         start = start + lengths
-    for place, end, note in zip(places, start, panel.notes, strict=True):
+    for place, (end, note) in enumerate(zip(start.tolist(), panel.notes, strict=True)):
         axes.text(end + 0.012, place, note, va="center", fontsize=9.5, parse_math=False)
+    axes.text(1.012, -0.62, panel.heading, va="bottom", fontsize=8.5, color="#444444")
     axes.set_yticks(places)
     axes.set_yticklabels(panel.labels, fontsize=9.5, parse_math=False)
     axes.set_ylim(len(places) - 0.45, -0.55)
@@ -308,10 +320,12 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
         )  # fmt: skip
 
 
-def _label(axes: Axes, counts: Sequence[int] | Any, start: Any, lengths: Any) -> None:
+def _label(axes: Axes, counts: Sequence[int], start: Sequence[float], lengths: Sequence[float]) -> None:
     """Write the counts into the parts of the bars that have room for them."""
-    for place in np.flatnonzero(lengths >= _NARROWEST):
+    for place, (count, begin, length) in enumerate(zip(counts, start, lengths, strict=True)):
+        if length < _NARROWEST:
+            continue
         axes.text(
-            start[place] + lengths[place] / 2, place, f"{counts[place]:,}", ha="center", va="center", fontsize=9,
+            begin + length / 2, place, f"{count:,}", ha="center", va="center", fontsize=9,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )  # fmt: skip

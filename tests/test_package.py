@@ -20,6 +20,11 @@ __init__
 cli accessor
 files
 sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.state
+plots
+analysis
+tracking
+deliveries
+callbacks
 campaign
 results
 settling
