@@ -142,9 +142,7 @@ def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], distinct: In
     what became of each number only if all fared the same.
     """
     found = last_states(callbacks)
-    found = found.assign(
-        send=pd.Index(sms_ids, dtype=object).get_indexer(pd.Index(found["sms_id"].to_numpy(dtype=object)))
-    )
+    found = found.assign(send=_index(sms_ids).get_indexer(_index(found["sms_id"])))
     found = found[(found["send"] >= 0).to_numpy()].sort_values("send", kind="stable")
     counts = {
         name: found[name].to_numpy(dtype=np.int64, na_value=-1)
@@ -219,7 +217,7 @@ def match(rows: Rows, answers: Mapping[int, Answer]) -> Findings:
     fresh[1:] = np.diff(key[order]) != 0
     first = np.empty(len(key), dtype=bool)
     first[order] = fresh
-    distinct = rows.distinct()
+    distinct = np.bincount(rows.send[first], minlength=rows.sends)
     rank = np.empty(len(key), dtype=np.int64)
     rank[order] = np.cumsum(fresh) - 1
     rank -= np.concatenate([[0], np.cumsum(distinct)[:-1]])[rows.send] if len(key) else 0
@@ -279,6 +277,11 @@ def _lists(sends: int, answers: Mapping[int, Answer]) -> tuple[Ints, Ints, Ints,
     length += np.bincount(key // _SPAN, minlength=sends)
     start = np.concatenate([[0], np.cumsum(length)[:-1]])
     return key, state, price, np.arange(len(key)) - start[key // _SPAN], length
+
+
+def _index(texts: Any) -> pd.Index[Any]:
+    index: pd.Index[Any] = pd.Index(np.array(list(texts), dtype=object))
+    return index
 
 
 def _units(price: Decimal) -> int:

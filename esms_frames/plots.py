@@ -66,8 +66,8 @@ _ENGLISH = {
     "segment": "segment",
     "reasons": "Not delivered, by reason",
     "reasons_untracked": "Not accepted, by reason",
-    "note": "recipients ·\naccepted",
-    "note_tracked": "recipients ·\ndelivered of settled",
+    "note": "recipients · accepted",
+    "note_tracked": "recipients · delivered of settled",
     "title": "{rows:,} rows, {recipients:,} recipients, {accepted:,} accepted",
     "title_tracked": ", {delivered:,} delivered ({rate} of those settled)",
     "cost": ", {price:,.0f} VND",
@@ -96,8 +96,8 @@ _VIETNAMESE = {
     "segment": "phân khúc",
     "reasons": "Chưa nhận được, theo lý do",
     "reasons_untracked": "Không được tiếp nhận, theo lý do",
-    "note": "người nhận ·\nđã tiếp nhận",
-    "note_tracked": "người nhận ·\nđã nhận / có kết quả",
+    "note": "người nhận · đã tiếp nhận",
+    "note_tracked": "người nhận · đã nhận / có kết quả",
     "title": "{rows:,} dòng, {recipients:,} người nhận, {accepted:,} đã tiếp nhận",
     "title_tracked": ", {delivered:,} đã nhận ({rate} số đã có kết quả)",
     "cost": ", {price:,.0f} VND",
@@ -304,7 +304,6 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
         start = start + lengths
     for place, (end, note) in enumerate(zip(start.tolist(), panel.notes, strict=True)):
         axes.text(end + 0.012, place, note, va="center", fontsize=9.5, parse_math=False)
-    axes.text(1.012, -0.62, panel.heading, va="bottom", fontsize=8.5, color="#444444")
     axes.set_yticks(places)
     axes.set_yticklabels(panel.labels, fontsize=9.5, parse_math=False)
     axes.set_ylim(len(places) - 0.45, -0.55)
@@ -313,6 +312,7 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.set_xticks([])
     axes.set_title(panel.title, loc="left", fontsize=11, fontweight="bold", pad=22)
+    axes.set_title(panel.heading, loc="right", fontsize=9, pad=22)
     if panel.labels:
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1), ncols=len(panel.counts.columns), frameon=False, fontsize=9,

@@ -271,14 +271,17 @@ class _Looked:
         code, different = pd.factorize(old.reset_index(drop=True))
         olds = [str(text) for text in different]
         bare = [text.partition(DELIVERY)[0].strip() for text in olds]
-        stand, which = np.unique(np.stack([code, np.where(asked, reason, -2)]), axis=1, return_inverse=True)
+        span = len(texts) + 2
+        which, pairs = pd.factorize((code + 1) * span + np.where(asked, reason, -2) + 2)
         said: list[str | None] = []
-        for was, now in stand.T.tolist():  # a few different ones
+        for was, now in zip(
+            (pairs // span - 1).tolist(), (pairs % span - 2).tolist(), strict=True
+        ):  # a few different ones
             before = "" if was < 0 else (olds if now == -2 else bare)[was]
             after = "" if now < 0 else f"{DELIVERY}{texts[now]}"
             said.append(" ".join(part for part in (before, after) if part) or None)
         codes, categories = pd.factorize(np.array(said, dtype=object))
-        return columns.category_from_codes(codes[which.ravel()], list(categories))
+        return columns.category_from_codes(codes[which], list(categories))
 
 
 class _Asking:
