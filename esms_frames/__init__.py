@@ -32,11 +32,15 @@ from esms_frames.phones import normalize_phones
 from esms_frames.templates import Template, fits
 
 if TYPE_CHECKING:
+    from esms_frames.analysis import summarize
+    from esms_frames.callbacks import read_callbacks
     from esms_frames.campaign import results, resume, send
     from esms_frames.journal import Journal
     from esms_frames.plan import Plan
     from esms_frames.planning import plan
+    from esms_frames.plots import plot
     from esms_frames.sandbox import Sandbox
+    from esms_frames.tracking import track
 
 __all__ = [
     "SAMPLE",
@@ -65,27 +69,35 @@ __all__ = [
     "next_allowed_time",
     "normalize_phones",
     "plan",
+    "plot",
     "prepare",
+    "read_callbacks",
     "read_customers",
     "results",
     "resume",
     "send",
     "strip_accents",
+    "summarize",
+    "track",
 ]
 
 # Python names the package's attribute after the module once it is loaded; these two are functions.
 globals().pop("plan")
 globals().pop("results")
 
-# What brings a database or a web server along is loaded by those who use it.
+# What brings a database, a web server or plots along is loaded by those who use it.
 _LATER = {
     "Journal": "esms_frames.journal",
     "Plan": "esms_frames.plan",
     "Sandbox": "esms_frames.sandbox",
     "plan": "esms_frames.planning",
+    "plot": "esms_frames.plots",
+    "read_callbacks": "esms_frames.callbacks",
     "results": "esms_frames.campaign",
     "resume": "esms_frames.campaign",
     "send": "esms_frames.campaign",
+    "summarize": "esms_frames.analysis",
+    "track": "esms_frames.tracking",
 }
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import pandas as pd
 
+from esms_frames.analysis import summarize
 from esms_frames.audience import Audience, prepare
+from esms_frames.callbacks import read_callbacks
 from esms_frames.campaign import results, resume, send
 from esms_frames.client import Client
 from esms_frames.consent import Rule
@@ -26,6 +28,7 @@ from esms_frames.order import default_campaign
 from esms_frames.planning import plan
 from esms_frames.results import Status, join_customers
 from esms_frames.sandbox import Sandbox
+from esms_frames.tracking import track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,6 +294,62 @@ def past_results(
         found = results(campaign, rows, journal=book, phone=phone)
         table = join_customers(rows, found)
     _show_counts(found)
+    click.echo(f"\nAll {len(found):,} rows are in {_write(table, path)}.")
+
+
+@main.command("track", short_help="Learn what was delivered and what it cost.")
+@click.argument("campaign")
+@click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
+@_phone
+@_sheet
+@click.option("--until-settled", is_flag=True, help="Ask again until nothing is pending or the time is over.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=600.0, show_default=True, help="Seconds for --until-settled."
+)
+@click.option(
+    "--callbacks",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An access log with the gateway's callbacks, to use instead of asking it.",
+)
+@_concurrency
+@_journal
+@_output
+@_overwrite
+def track_campaign(
+    campaign: str,
+    customers: Path | None,
+    phone: str | None,
+    sheet: str | None,
+    until_settled: bool,
+    timeout: float,
+    callbacks: Path | None,
+    concurrency: int,
+    journal: str | None,
+    output: str | None,
+    overwrite: bool,
+) -> None:
+    """Learn what became of each message of CAMPAIGN and what it cost; nothing is sent.
+
+    The gateway's keys come from the environment, as for `send`. They are not needed with --callbacks alone; with
+    --until-settled, too, the gateway is asked about what the callbacks leave open.
+    """
+    path = _chosen(output, overwrite, customers)
+    called = None if callbacks is None else read_callbacks(callbacks)
+    client = Client.from_env() if called is None or until_settled else None
+    book = Journal(journal)
+    rows = None if customers is None else read_customers(customers, sheet=sheet)
+    found = track(
+        results(campaign, rows, journal=book, client=client, phone=phone if customers else None),
+        client,
+        callbacks=called,
+        until="settled" if until_settled else None,
+        timeout=timeout,
+        concurrency=concurrency,
+        progress=_on_a_terminal(),
+    )
+    table = found if rows is None else join_customers(rows, found)
+    summary = summarize(found).drop(columns=["rows", "refused", "unknown", "not_sent"])
+    click.echo(summary.to_string(na_rep="", float_format="{:.1%}".format, line_width=10_000))
     click.echo(f"\nAll {len(found):,} rows are in {_write(table, path)}.")
 
 

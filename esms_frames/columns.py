@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from esms_frames import clock
 
@@ -23,6 +24,9 @@ MONEY = pd.ArrowDtype(pa.decimal128(18, 4))
 """The dtype of amounts: decimals with four places, as the gateway writes them, whose sums are exact."""
 
 _PLACES = Decimal("0.0001")
+
+UNIT = 10**4
+"""How many of the smallest amounts are one VND."""
 
 
 @cache
@@ -59,3 +63,27 @@ def moments(values: Sequence[datetime | None]) -> pd.DatetimeIndex:
     """Build a column of moments in Vietnam time, to the microsecond; NaT for None."""
     naive = [None if value is None else value.astimezone(clock.VIETNAM).replace(tzinfo=None) for value in values]
     return pd.DatetimeIndex(np.array(naive, dtype="datetime64[us]")).tz_localize(clock.VIETNAM)
+
+
+def money_from_units(units: NDArray[np.int64], known: NDArray[np.bool_]) -> Any:
+    """Build a decimal column of amounts in VND from whole ten-thousandths; NA where not known."""
+    words = np.empty((len(units), 2), dtype="<i8")  # a decimal is an integer of 128 bits, its lower half first
+    words[:, 0] = units
+    words[:, 1] = units >> 63
+    bitmap = pa.py_buffer(np.packbits(known, bitorder="little"))
+    return pd.arrays.ArrowExtensionArray(
+        pa.Array.from_buffers(MONEY.pyarrow_dtype, len(units), [bitmap, pa.py_buffer(words)])
+    )
+
+
+def money_units(amounts: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Give amounts in VND, of any dtype that files make of them, as whole ten-thousandths; and which are known."""
+    if isinstance(amounts.dtype, pd.ArrowDtype) and pa.types.is_decimal(amounts.dtype.pyarrow_dtype):
+        array: Any = pa.array(amounts.array).cast(MONEY.pyarrow_dtype)
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False))
+        words = np.frombuffer(array.buffers()[1], dtype="<i8")[2 * array.offset :]
+        return np.where(known, words[: 2 * len(array) : 2], 0), known
+    plain = pd.to_numeric(amounts.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    known = np.isfinite(plain)
+    return np.rint(np.where(known, plain, 0) * UNIT).astype(np.int64), known

@@ -13,7 +13,7 @@ from esms_frames import clock, columns
 from esms_frames.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -123,6 +123,41 @@ def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Seque
         },
         index=frame.index,
     )
+
+
+TRACKED = ("delivery", "delivered", "price")
+"""The columns that tracking adds."""
+
+DELIVERY = "Delivery: "
+"""What a reason that tracking gives begins with; it may stand after another."""
+
+
+def held_as(frame: pd.DataFrame, name: str) -> str | None:
+    """Find a column of the results in a frame that may be joined with customers who have one of that name too."""
+    return next((label for label in (f"{name}_sms", name) if label in frame.columns), None)
+
+
+def is_tracked(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame holds what tracking adds; a price alone may be the customers' own."""
+    return all(held_as(frame, name) for name in TRACKED)
+
+
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
+    """Give a column of the results out of a frame, or say what is missing."""
+    if not isinstance(frame, pd.DataFrame):
+        raise InvalidInput(f"results must be a DataFrame, not {type(frame).__name__}: pass what ef.send returned.")
+    label = held_as(frame, name)
+    if label is None:
+        raise InvalidInput(f"The frame has no column {name!r}: pass the results that ef.send or ef.results returned.")
+    return one_of(frame, label)
+
+
+def one_of(frame: pd.DataFrame, label: Hashable) -> pd.Series[Any]:
+    """Give a column by its label, which only one column may have."""
+    found: Any = frame[label]
+    if isinstance(found, pd.DataFrame):
+        raise InvalidInput(f"The frame has {found.shape[1]} columns {label!r}: rename all but the one that is meant.")
+    return found  # type: ignore[no-any-return]
 
 
 def join_customers(customers: pd.DataFrame, results: pd.DataFrame) -> pd.DataFrame:

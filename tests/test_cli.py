@@ -208,6 +208,42 @@ def test_a_campaign_can_be_resumed_and_its_results_had_again(run, live, file, tm
     assert run("resume", "nothing of the sort").exit_code == 1
 
 
+def test_a_campaign_can_be_tracked(run, live, file, tmp_path, monkeypatch):
+    live._gateway.report_delay = 0
+    run("send", file, *TEXT, "--campaign", "Tết", "--yes")
+    done = run("track", "Tết", "--output", "tracked.csv")
+    assert done.exit_code == 0
+    assert re.search(r"MobiFone +50 +50 +\d+ +\d+ +0 +\d+\.\d% +42500\.0000", done.output)
+    assert "All 50 rows are in tracked.csv" in done.output
+    tracked = ef.read_customers(tmp_path / "tracked.csv")
+    assert set(tracked["delivery"]) <= {"delivered", "failed"}
+    assert tracked["price"].sum() == 42_500
+    done = run("track", "Tết", "--customers", file, "--until-settled", "--timeout", "5", "--output", "both.xlsx")
+    assert done.exit_code == 0
+    both = ef.read_customers(tmp_path / "both.xlsx")
+    assert both["ten"].eq("Lan").all()
+    assert both["delivery"].notna().sum() == 50
+    assert run("track", "Tết", "--output", "both.xlsx").exit_code == 1
+    assert run("track", "nothing of the sort").exit_code == 1
+
+
+def test_a_log_of_callbacks_needs_no_keys(run, live, file, tmp_path, monkeypatch):
+    run("send", file, *TEXT, "--campaign", "Tết", "--yes")
+    query = "SendFailed=0&SendStatus=5&SendSuccess=1&TotalPrice=850&TotalReceiver=1&TotalSent=1&TypeId=2&telcoid=2"
+    sms_id = live.sent["sms_id"].iloc[0]
+    lines = [f'1 - - [-] "GET /?SMSID={sms_id}&phonenumber={phone}&{query} HTTP/1.1" 200 0' for phone in FIFTY]
+    (tmp_path / "access.log").write_text("\n".join(lines))
+    monkeypatch.delenv("ESMS_API_KEY")
+    done = run("track", "Tết", "--callbacks", "access.log", "--output", "tracked.parquet")
+    assert done.exit_code == 0
+    assert set(pd.read_parquet(tmp_path / "tracked.parquet")["delivery"]) == {"delivered"}
+    assert "ESMS_API_KEY is not set" in run("track", "Tết").output
+    (tmp_path / "access.log").write_text("nothing")
+    none = run("track", "Tết", "--callbacks", "access.log")
+    assert none.exit_code == 1
+    assert "holds no callback" in none.output
+
+
 def test_an_interrupted_send_says_how_to_go_on(run, live, file, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt

@@ -21,6 +21,11 @@ cli accessor
 files
 sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.outcomes sandbox.reading sandbox.registry\
  sandbox.state sandbox.tariff
+plots
+analysis
+tracking
+deliveries
+callbacks
 campaign
 planning
 preflight
