@@ -223,6 +223,7 @@ def results(
     journal: Journal | str | os.PathLike[str] | None = None,
     client: Client | None = None,
     phone: Hashable | None = None,
+    by: Any = None,
     exclude: Any = None,
 ) -> pd.DataFrame:
     """Rebuild the results of any past campaign from the journal; nothing is sent or asked.
@@ -238,7 +239,7 @@ def results(
     client : Client, optional
         Whose campaign it is, where several gateways or accounts have one of the name. Without it, a live campaign goes
         before rehearsals on sandboxes, and of these the latest is meant.
-    phone, exclude : optional
+    phone, by, exclude : optional
         As for `prepare`, when `data` is a DataFrame.
 
     Returns
@@ -254,7 +255,7 @@ def results(
     """
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
-    audience = drafted(data, phone, exclude=exclude) if isinstance(data, pd.DataFrame) else data
+    audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
     return _of_campaign(book, scope, audience)
 
 

@@ -51,7 +51,7 @@ def fill_in(text: str, df: pd.DataFrame, *, floor: int, small: str) -> tuple[pd.
     few = sizes < floor
     if few.any() and small != "exclude":
         raise InvalidInput(_too_few_rows(names, columns, labels, sizes, floor))
-    of_row[(of_row >= 0) & few[of_row]] = -1
+    of_row[np.append(few, True)[of_row]] = -1  # rows without a text look at the last
     kept = np.flatnonzero(~few)
     by = pd.Categorical.from_codes(of_row, categories=pd.Index(labels, dtype=object)).remove_unused_categories()
     return pd.Series(by, index=df.index, name="segment"), {labels[place]: str(texts[place]) for place in kept}

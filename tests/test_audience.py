@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames.audience import equal_batches
+from esms_frames.audience import equal_batches, only_segments
 
 
 def frame(phones, **columns):
@@ -201,3 +201,72 @@ def test_each_number_is_ready_exactly_once_or_excluded(cells, exclude):
     usable = set(ef.normalize_phones(audience.frame["phone"].dropna().tolist())["phone"])
     assert set(audience.ready["phone"]) == usable - set(exclude)
     assert audience.ready["phone"].is_unique
+
+
+# Segments
+
+
+def segmented(sizes, **columns):
+    df = frame([f"09{n:08d}" for n in range(sum(sizes.values()))])
+    return df.assign(seg=[name for name, size in sizes.items() for _ in range(size)], **columns)
+
+
+def test_each_batch_holds_one_segment_and_each_segment_has_equal_batches():
+    df = segmented({"vip": 70, "new": 250}).sample(frac=1, random_state=1)
+    audience = ef.prepare(df, by="seg", max_batch=100)
+    assert audience.frame["segment"].tolist() == df["seg"].tolist()
+    sizes = audience.frame.groupby(["segment", "batch"], observed=True).size()
+    assert sizes.groupby("segment", observed=True).apply(sorted).to_dict() == {"vip": [70], "new": [83, 83, 84]}
+    assert [len(batch) for batch in audience.batches] == audience.frame["batch"].value_counts(
+        sort=False
+    ).sort_index().tolist()
+    assert "ready by segment: new 250, vip 70" in repr(audience)
+
+
+@given(st.lists(st.integers(0, 3), max_size=400), st.integers(1, 60))
+def test_segments_are_batched_as_each_would_be_alone(codes, high):
+    codes = np.array(codes, dtype=np.int64)
+    batches = equal_batches(codes, high)
+    first = 1
+    for code in range(codes.max(initial=-1) + 1):
+        n = int((codes == code).sum())
+        alone = equal_batches(np.zeros(n, dtype=np.int64), high)
+        assert batches[codes == code].tolist() == (alone + first - 1).tolist()
+        first += -(-n // high)
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.array, pd.Categorical, pd.Index])
+def test_segments_may_be_as_many_values_as_there_are_rows(form):
+    df = segmented({"vip": 40, "new": 40})
+    assert ef.prepare(df, by=form(df["seg"].tolist())).frame["segment"].tolist() == df["seg"].tolist()
+    assert ef.prepare(df, by=df["seg"]).frame["segment"].tolist() == df["seg"].tolist()
+
+
+def test_segments_that_do_not_go_with_the_rows_are_refused():
+    df = segmented({"vip": 40})
+    for by in (df["seg"].iloc[:39], df["seg"].set_axis(range(5, 45)), ["vip"], "segg", ("a", "b")):
+        with pytest.raises(ef.InvalidInput, match="by "):
+            ef.prepare(df, by=by)
+
+
+def test_rows_in_no_segment_are_excluded_with_the_reason():
+    df = segmented({"vip": 40, "x": 3})
+    audience = ef.prepare(df, by=df["seg"].where(df["seg"] == "vip"))
+    assert audience.rejected["reason"].tolist() == ["in no segment"] * 3
+    assert (audience.rejected["status"] == "excluded").all()
+
+
+def test_a_segment_under_the_floor_is_named():
+    with pytest.raises(ef.TooFewRecipients, match=r"2 of the segments have fewer \('new' 12, 'old' 3\)") as error:
+        ef.prepare(segmented({"vip": 40, "new": 12, "old": 3}), by="seg")
+    assert error.value.segments == {"new": 12, "old": 3}
+
+
+def test_a_number_of_two_segments_is_ready_in_the_first_that_counts():
+    df = frame([*FIFTY, *FIFTY], seg=["a"] * 50 + ["b"] * 50)
+    audience = ef.prepare(df, by="seg")
+    assert audience.frame["status"].tolist() == ["ready"] * 50 + ["duplicate"] * 50
+    only = only_segments(audience, ["b"])
+    assert only.frame["status"].tolist() == ["excluded"] * 50 + ["ready"] * 50
+    assert set(only.frame["reason"].iloc[:50]) == {"no message for its segment"}
+    assert set(audience.frame["status"].iloc[50:]) == {"duplicate"}  # the first audience is as it was

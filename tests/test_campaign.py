@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 
-import numpy as np
 import pandas as pd
 import pytest
 import spellings
@@ -15,9 +14,7 @@ from hypothesis import strategies as st
 
 import esms_frames as ef
 from esms_frames import wire
-from esms_frames.allocation import request_id
 from esms_frames.delivery import ATTEMPTS
-from esms_frames.order import default_campaign
 from esms_frames.results import Status
 
 
@@ -61,25 +58,6 @@ def test_the_campaign_and_the_ids_reach_the_gateway(sandbox, client, message, cu
     assert set(sandbox.sent["campaign"]) == {"Tết 2027"}
     assert set(sandbox.sent["request_id"]) == set(results["request_id"])
     assert results["request_id"].str.len().max() <= 50
-
-
-def test_without_a_name_the_campaign_follows_from_the_text(message):
-    other = ef.Message("Chúc mừng năm mới!", "Baotrixemay")
-    assert default_campaign(message) == default_campaign(
-        ef.Message(message.content, "Shop", send_at="2099-01-01 08:00")
-    )
-    assert default_campaign(other).startswith("chuc-mung-nam-moi-")
-    assert default_campaign(other) != default_campaign(message)
-    assert default_campaign(ef.Message("🙂" * 200, "Shop")).isalnum()
-
-
-def test_the_same_batch_has_the_same_request_id_and_another_has_another():
-    numbers = np.arange(901888410, 901888460, dtype=np.int32)
-    first = request_id("a", numbers)
-    assert first == request_id("a", numbers.copy())
-    ids = {first, request_id("b", numbers), request_id("a", numbers[1:]), request_id("a", numbers, [first])}
-    assert len(ids) == 4
-    assert max(map(len, ids)) <= 50
 
 
 def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, customers):
@@ -448,3 +426,333 @@ def test_a_test_message_to_ones_own_phone_can_be_sent(message):
         audience = ef.prepare(pd.DataFrame({"sdt": FIFTY[:1]}), min_batch=1)
         results = run(audience, message, sandbox.client())
         assert results["status"].tolist() == [Status.ACCEPTED]
+
+
+# Segments
+
+
+def two_segments(n):
+    return many(n).assign(seg=["vip", "new"] * (n // 2))
+
+
+TEXTS = {"vip": ef.Message("Chao VIP", "Baotrixemay"), "new": ef.Message("Chao ban", "Baotrixemay")}
+
+
+def test_each_segment_gets_its_own_text_and_the_results_are_one_frame(sandbox, client):
+    df = two_segments(12_000)
+    results = run(df, TEXTS, client, by="seg", campaign="Tết")
+    assert counts(results) == {"accepted": 12_000}
+    assert results["segment"].tolist() == df["seg"].tolist()
+    read = sandbox.sent.set_index("phone")["content"][results["phone"]].tolist()
+    assert read == [TEXTS[segment].content for segment in df["seg"]]
+    assert results.groupby("batch")["segment"].nunique().eq(1).all()
+    assert results["batch"].nunique() == 4
+    again = ef.results("Tết")
+    assert again.set_index("phone")["segment"].astype(str).to_dict() == dict(
+        zip(results["phone"], df["seg"], strict=True)
+    )
+    assert counts(ef.results("Tết", df, by="seg")) == {"accepted": 12_000}
+
+
+def test_a_row_whose_segment_has_no_message_is_excluded_with_the_reason(sandbox, client):
+    df = two_segments(100)
+    results = run(df, {"vip": TEXTS["vip"]}, client, by="seg", campaign="Tết")
+    assert counts(results) == {"accepted": 50, "excluded": 50}
+    assert set(results.loc[results["status"] == "excluded", "reason"]) == {"no message for its segment"}
+    assert len(sandbox.sent) == 50
+
+
+def test_a_segment_under_the_floor_is_named_before_anything_goes_out(sandbox, client):
+    df = many(100).assign(seg=["vip"] * 90 + ["new"] * 10)
+    with pytest.raises(ef.TooFewRecipients, match=r"\('new' 10\)"):
+        run(df, TEXTS, client, by="seg", campaign="Tết")
+    assert sandbox.sent.empty
+
+
+def test_a_customer_who_has_changed_segments_is_not_texted_again(sandbox, client):
+    df = two_segments(200)
+    run(df, TEXTS, client, by="seg", campaign="Tết")
+    moved = df.assign(seg=df["seg"].map({"vip": "new", "new": "vip"}))
+    assert counts(run(moved, TEXTS, client, by="seg", campaign="Tết")) == {"already_sent": 200}
+    assert len(sandbox.sent) == 200
+
+
+def test_personal_texts_are_segments_too(sandbox, client):
+    df = many(90).assign(city=["Huế", "Vinh", "Đà Lạt"] * 30)
+    by, messages = ef.Message("Cua hang {city} chao ban", "Baotrixemay").for_each(df)
+    results = run(df, messages, client, by=by, campaign="Tết")
+    assert counts(results) == {"accepted": 90}
+    assert results["segment"].tolist() == df["city"].tolist()
+    assert set(sandbox.sent["content"]) == {f"Cua hang {city} chao ban" for city in ("Huế", "Vinh", "Đà Lạt")}
+
+
+# A poisoned batch
+
+
+@pytest.fixture
+def poisoned():
+    def start(**knobs):
+        running = ef.Sandbox(balance=10**12, **knobs)
+        started.append(running)
+        return running.start()
+
+    started = []
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_blocked_numbers_cost_few_others_their_message(poisoned, message, n):
+    customers = many(5_000)
+    blocked = customers["sdt"].sample(n, random_state=n).tolist()
+    sandbox = poisoned(blocked=blocked)
+    results = run(customers, message, sandbox.client())
+    assert set(counts(results)) == {"accepted", "refused"}
+    refused = results[results["status"] == "refused"]
+    assert set(blocked) <= set(refused["phone"])
+    assert len(refused) < 60 * n
+    assert set(refused["code"]) == {99}
+    assert refused["reason"].str.contains("code 99").all()
+    assert sandbox.sent["phone"].is_unique
+    assert sorted(sandbox.sent["phone"]) == sorted(results.loc[results["status"] == "accepted", "phone"])
+
+
+def test_one_bad_number_among_5000_costs_14_more_requests(poisoned, message, monkeypatch):
+    customers = many(5_000)
+    sandbox = poisoned(blocked=[customers["sdt"].iloc[1234]])
+    client, calls = sandbox.client(), []
+    real = client.send
+    monkeypatch.setattr(client, "send", lambda *arguments, **options: calls.append(1) or real(*arguments, **options))
+    assert counts(run(customers, message, client))["refused"] in {39, 40}
+    assert len(calls) == 1 + 14
+
+
+def test_bad_numbers_all_over_it_cost_no_more_requests_than_is_said(poisoned, message, monkeypatch):
+    customers = many(5_000)
+    sandbox = poisoned(blocked=customers["sdt"].iloc[::20].tolist())
+    client, calls = sandbox.client(), []
+    real = client.send
+    monkeypatch.setattr(client, "send", lambda *arguments, **options: calls.append(1) or real(*arguments, **options))
+    assert counts(run(customers, message, client)) == {"refused": 5_000}
+    assert len(calls) == 1 + 254
+
+
+def test_a_network_that_is_not_registered_costs_the_others_nothing(poisoned, message):
+    customers = pd.DataFrame({"sdt": [f"0{prefix}{n:07d}" for n in range(1_000) for prefix in (90, 91, 92, 97)]})
+    sandbox = poisoned(unregistered_networks={"Baotrixemay": ["VinaPhone"]})
+    results = run(customers, message, sandbox.client())
+    by_network = results.groupby("network", observed=True)["status"].agg(lambda s: (s == "accepted").sum())
+    assert by_network["VinaPhone"] == 0
+    assert by_network.sum() > 3_000 - 60
+
+
+def test_it_can_be_switched_off(poisoned, message):
+    customers = many(5_000)
+    sandbox = poisoned(blocked=[customers["sdt"].iloc[0]])
+    assert counts(run(customers, message, sandbox.client(), split=False)) == {"refused": 5_000}
+    assert sandbox.sent.empty
+
+
+def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_loses_nobody(
+    poisoned, message, monkeypatch
+):
+    customers = many(300)
+    sandbox = poisoned(blocked=[customers["sdt"].iloc[0]])
+    client = sandbox.client()
+    real, calls = client.send, []
+
+    def dies_at_the_third(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise SystemExit
+        return real(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", dies_at_the_third)
+        with pytest.raises(SystemExit):
+            run(customers, message, client, campaign="Tết", concurrency=1)
+    there = ef.results("Tết")
+    assert len(there) == 300
+    assert there["phone"].is_unique
+    done = ef.resume("Tết", client, progress=False)
+    assert set(counts(done)) == {"accepted", "refused"}
+    assert counts(done)["refused"] < 60
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_a_refusal_after_an_attempt_without_an_answer_is_not_split(client, message, judge):
+    judge.verdicts = {0: [ef.NoAnswer("cut"), ef.Refused(99)]}
+    assert counts(run(many(5_000), message, client)) == {"unknown": 5_000}
+
+
+def test_the_counts_of_a_split_campaign_are_true(poisoned, message):
+    customers = many(5_000)
+    sandbox = poisoned(blocked=[customers["sdt"].iloc[0]])
+    results = run(customers, message, sandbox.client(), campaign="Tết")
+    row = ef.Journal().campaigns().iloc[0]
+    assert (row["accepted"], row["refused"]) == (counts(results)["accepted"], counts(results)["refused"])
+
+
+# The rules of advertising
+
+
+ADVERT = ef.Message("QC: giam gia 20%", "QC_ONLINE", "advertising")
+
+
+def test_advertising_at_night_is_refused_with_the_next_allowed_time_and_nothing_goes_out(
+    sandbox, client, customers, at
+):
+    at("2030-01-31 22:00")
+    with pytest.raises(ef.InvalidInput, match="2030-02-01 07:00"):
+        run(customers, ADVERT, client)
+    for hour in ("2030-01-31 06:59", "2030-02-01 23:30"):
+        late = ef.Message("QC", "QC_ONLINE", "advertising", send_at="2030-02-01 23:00")
+        at(hour)
+        with pytest.raises(ef.EsmsError):
+            run(customers, late, client)
+    assert sandbox.sent.empty
+    assert counts(run(customers, ef.Message("Xin chao", "Baotrixemay"), client)) == {"accepted": 50}
+
+
+@pytest.mark.parametrize("hour", ["06:00", "07:00", "12:00", "21:59", "22:30"])
+def test_the_next_allowed_time_works_at_any_hour(client, customers, at, hour):
+    at(f"2030-01-31 {hour}")
+    advert = ef.Message("QC", "QC_ONLINE", "advertising", send_at=ef.next_allowed_time())
+    assert counts(run(customers, advert, client)) == {"accepted": 50}
+
+
+def test_what_is_not_sent_by_22_waits_for_the_morning(sandbox, client, at, monkeypatch):
+    at("2030-01-31 21:59")
+    real, calls = client.send, []
+
+    def slowly(*arguments, **options):
+        calls.append(1)
+        answer = real(*arguments, **options)
+        if len(calls) == 2:
+            at("2030-01-31 22:00")
+        return answer
+
+    monkeypatch.setattr(client, "send", slowly)
+    results = run(many(20_000), ADVERT, client, campaign="Tết", concurrency=1)
+    assert counts(results) == {"accepted": 10_000, "not_sent": 10_000}
+    assert results.loc[results["status"] == "not_sent", "reason"].str.contains("2030-02-01 07:00").all()
+    assert counts(ef.resume("Tết", client, progress=False)) == {"accepted": 10_000, "not_sent": 10_000}
+    at("2030-02-01 07:00")
+    assert counts(ef.resume("Tết", client, progress=False, rate=None)) == {"accepted": 20_000}
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_what_got_no_answer_is_not_repeated_at_night(sandbox, client, customers, at, monkeypatch):
+    at("2030-01-31 21:59")
+
+    def cut(*_, **__):
+        at("2030-01-31 22:00")
+        raise ef.NoAnswer("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", cut)
+        results = run(customers, ADVERT, client, campaign="Tết")
+    assert counts(results) == {"unknown": 50}
+    assert results["attempts"].tolist() == [1] * 50
+    assert sandbox.sent.empty
+
+
+def test_a_fourth_advertisement_in_24_hours_is_capped_whatever_the_campaign(sandbox, client, customers, at):
+    for n, moment in enumerate(["2030-01-31 08:00", "2030-01-31 12:00", "2030-01-31 20:00"]):
+        at(moment)
+        assert counts(run(customers, ef.Message(f"QC {n}", "QC_ONLINE", "advertising"), client)) == {"accepted": 50}
+    at("2030-02-01 07:59")
+    fourth = run(customers, ADVERT, client)
+    assert counts(fourth) == {"capped": 50}
+    assert "more than 3" in fourth["reason"].iloc[0]
+    assert counts(run(customers, ef.Message("Xin chao", "Baotrixemay"), client)) == {"accepted": 50}
+    at("2030-02-01 08:00")
+    assert counts(run(customers, ADVERT, client)) == {"accepted": 50}
+
+
+def test_of_two_campaigns_at_once_one_takes_the_last_place_of_a_day(sandbox, client, customers, at):
+    at("2030-01-31 08:00")
+    for n in range(2):
+        run(customers, ef.Message(f"QC {n}", "QC_ONLINE", "advertising"), client)
+    start, found = threading.Barrier(2), [None, None]
+
+    def send(place):
+        start.wait()
+        found[place] = run(customers, ef.Message(f"last {place}", "QC_ONLINE", "advertising"), sandbox.client())
+
+    threads = [threading.Thread(target=send, args=(place,)) for place in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, map(counts, found))) == ["{'accepted': 50}", "{'capped': 50}"]
+    assert sandbox.sent.groupby("phone").size().tolist() == [3] * 50
+
+
+def test_who_is_on_the_do_not_contact_list_gets_no_advertising_and_care_unless_asked(sandbox, client, customers, at):
+    at("2030-01-31 08:00")
+    ef.Journal().do_not_contact.add(["+84 901 888 410"], reason="answered STOP")
+    results = run(customers, ADVERT, client)
+    assert counts(results) == {"accepted": 49, "excluded": 1}
+    assert results["reason"].iloc[0] == "on the do-not-contact list"
+    care = ef.Message("Xin chao", "Baotrixemay")
+    assert counts(run(customers, care, client)) == {"accepted": 50}
+    asked = run(customers, care, client, campaign="other", rules_on=["do_not_contact"])
+    assert counts(asked) == {"accepted": 49, "excluded": 1}
+
+
+def test_each_rule_is_switched_off_by_its_name_only_and_the_results_say_so(client, customers, at):
+    at("2030-01-31 23:00")
+    ef.Journal().do_not_contact.add(FIFTY)
+    for off in (["daily_cap", "do_not_contact"], ["sending_hours"]):
+        try:
+            assert counts(run(customers, ADVERT, client, rules_off=off)) == {"excluded": 50}
+        except ef.InvalidInput as error:
+            assert "sending_hours" not in off, error
+    results = run(customers, ADVERT, client, campaign="Tết", rules_off=["sending_hours", "do_not_contact"])
+    assert counts(results) == {"accepted": 50}
+    assert set(results["reason"]) == {"Sent with the rules sending_hours and do_not_contact switched off."}
+    assert set(ef.results("Tết")["reason"]) == set(results["reason"])
+
+
+def test_somebody_put_on_the_list_after_a_crash_is_not_texted_by_the_resumption(
+    sandbox, client, customers, at, monkeypatch
+):
+    at("2030-01-31 08:00")
+
+    def dies(*_, **__):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", dies)
+        patch.setattr("esms_frames.journal.Journal.begin_attempt", dies)
+        with pytest.raises(SystemExit):
+            run(customers, ADVERT, client, campaign="Tết")
+    ef.Journal().do_not_contact.add(FIFTY[:3])
+    results = ef.resume("Tết", client, progress=False)
+    assert counts(results) == {"accepted": 47, "excluded": 3}
+    assert not set(FIFTY[:3]) & set(sandbox.sent["phone"])
+
+
+# Progress
+
+
+def test_progress_may_be_a_function_and_what_it_raises_interrupts_the_run(sandbox, client, message):
+    class Cancelled(Exception):
+        pass
+
+    seen = []
+
+    def look(progress):
+        seen.append((progress.total, progress.done))
+        if progress.done:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run(many(50_000), message, client, campaign="Tết", concurrency=1, progress=look)
+    assert seen[-1][0] == 50_000
+    there = ef.results("Tết")
+    assert counts(there)["accepted"] == len(sandbox.sent) < 50_000
+    assert counts(ef.resume("Tết", client, rate=None, progress=seen.append)) == {"accepted": 50_000}
+    assert sandbox.sent["phone"].is_unique
