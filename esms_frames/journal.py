@@ -693,8 +693,8 @@ def _checked_limit(before: object) -> datetime:
     latest = clock.now() - _KEPT
     if limit > latest:
         raise InvalidInput(
-            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the daily "
-            "cap on advertising and to repeat nothing: choose an earlier time."
+            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the "
+            "daily cap on advertising and to repeat nothing: choose an earlier time."
         )
     return limit
 
