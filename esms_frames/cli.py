@@ -371,7 +371,7 @@ def listed_add(people: tuple[str, ...], phone: str | None, reason: str | None, j
     """Put numbers, or those of customer files, on the list."""
     book = Journal(journal)
     new = book.do_not_contact.add(_numbers(people, phone), reason)
-    click.echo(f"{new:,} are new on the list, which holds {len(book.do_not_contact):,} numbers.")
+    click.echo(f"Put on the list: {new:,}. On it now: {len(book.do_not_contact):,}.")
 
 
 @listed.command("remove", short_help="Take numbers off the list.")
@@ -382,7 +382,7 @@ def listed_remove(people: tuple[str, ...], phone: str | None, journal: str | Non
     """Take numbers, or those of customer files, off the list, so that they may get advertising again."""
     book = Journal(journal)
     gone = book.do_not_contact.remove(_numbers(people, phone))
-    click.echo(f"{gone:,} are off the list, which holds {len(book.do_not_contact):,} numbers.")
+    click.echo(f"Taken off the list: {gone:,}. On it now: {len(book.do_not_contact):,}.")
 
 
 @listed.command("list", short_help="Show the list, or write it to a file.")
@@ -398,7 +398,7 @@ def listed_list(journal: str | None, output: str | None, overwrite: bool) -> Non
         return
     if len(table):
         _show(table.head(20))
-    click.echo(f"The list holds {len(table):,} numbers.")
+    click.echo(f"On the list: {len(table):,}.")
 
 
 @main.command("forget", short_help="Erase people from the journal.")
@@ -418,7 +418,7 @@ def forget_people(people: tuple[str, ...], phone: str | None, journal: str | Non
     table = Journal(journal).forget(numbers)
     if len(table):
         _show(table[["campaign", "gateway", "account", "numbers"]])
-    click.echo(f"Erased from {len(table):,} campaigns.")
+    click.echo(f"Campaigns that somebody was erased from: {len(table):,}.")
 
 
 @main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")

@@ -368,25 +368,22 @@ def test_the_sandbox_runs_until_ctrl_c_and_clients_find_it_by_its_settings():
 def test_the_do_not_contact_list_is_kept_by_files_and_numbers(run, file, tmp_path):
     done = run("do-not-contact", "add", file, "+84 912 888 410", "--reason", "answered STOP")
     assert done.exit_code == 0, done.output
-    assert "51 are new on the list, which holds 51 numbers" in done.output
+    assert "Put on the list: 51. On it now: 51." in done.output
     assert ef.Journal().do_not_contact.contains("0912888410")
-    assert "0 are new" in run("do-not-contact", "add", FIFTY[0]).output
+    assert "Put on the list: 0." in run("do-not-contact", "add", FIFTY[0]).output
     shown = run("do-not-contact", "list").output
     assert "answered STOP" in shown
     assert FIFTY[0] in shown
-    assert "holds 51 numbers" in shown
+    assert "On the list: 51." in shown
     assert "All 51 numbers" in run("do-not-contact", "list", "--output", "list.csv").output
     assert ef.read_customers(tmp_path / "list.csv")["phone"].tolist() == [*FIFTY, "0912888410"]
-    assert (
-        "50 are off the list, which holds 1 numbers"
-        in run("do-not-contact", "remove", tmp_path / "customers.csv").output
-    )
+    assert "Taken off the list: 50. On it now: 1." in run("do-not-contact", "remove", tmp_path / "customers.csv").output
 
 
 def test_the_do_not_contact_list_is_that_of_the_journal_named(run, tmp_path):
     run("do-not-contact", "add", FIFTY[0], "--journal", tmp_path / "other.sqlite")
-    assert "holds 0 numbers" in run("do-not-contact", "list").output
-    assert "holds 1 numbers" in run("do-not-contact", "list", "--journal", tmp_path / "other.sqlite").output
+    assert "On the list: 0." in run("do-not-contact", "list").output
+    assert "On the list: 1." in run("do-not-contact", "list", "--journal", tmp_path / "other.sqlite").output
 
 
 @pytest.mark.parametrize("command", [["do-not-contact", "add"], ["do-not-contact", "remove"], ["forget", "--yes"]])
@@ -406,6 +403,6 @@ def test_people_are_forgotten_once_that_is_confirmed(run, customers, message, cl
     done = run("forget", FIFTY[0], "+84 901 888 411", input="y\n")
     assert done.exit_code == 0
     assert "Tet" in done.output
-    assert "Erased from 1 campaigns" in done.output
+    assert "erased from: 1." in done.output
     assert ef.results("Tet")["phone"].tolist() == FIFTY[2:]
-    assert "Erased from 0 campaigns" in run("forget", "--yes", FIFTY[0]).output
+    assert "erased from: 0." in run("forget", "--yes", FIFTY[0]).output
