@@ -20,6 +20,7 @@ from esms_frames.callbacks import read_callbacks
 from esms_frames.campaign import results, resume, send
 from esms_frames.client import Client
 from esms_frames.consent import Rule
+from esms_frames.detection import phone_column
 from esms_frames.errors import EsmsError, InvalidFile, WouldFail
 from esms_frames.files import SAMPLE, check_writable, read_customers, write_results
 from esms_frames.journal import Journal
@@ -353,6 +354,73 @@ def track_campaign(
     click.echo(f"\nAll {len(found):,} rows are in {_write(table, path)}.")
 
 
+_people = click.argument("people", nargs=-1, required=True, metavar="FILE|NUMBER...")
+
+
+@main.group("do-not-contact", short_help="Keep the list of those who never get advertising.")
+def listed() -> None:
+    """Keep the list of those who are never to get advertising, of the whole journal."""
+
+
+@listed.command("add", short_help="Put numbers on the list.")
+@_people
+@_phone
+@click.option("--reason", help="Why, for people; replaces the reason of those who are on it already.")
+@_journal
+def listed_add(people: tuple[str, ...], phone: str | None, reason: str | None, journal: str | None) -> None:
+    """Put numbers, or those of customer files, on the list."""
+    book = Journal(journal)
+    new = book.do_not_contact.add(_numbers(people, phone), reason)
+    click.echo(f"Put on the list: {new:,}. On it now: {len(book.do_not_contact):,}.")
+
+
+@listed.command("remove", short_help="Take numbers off the list.")
+@_people
+@_phone
+@_journal
+def listed_remove(people: tuple[str, ...], phone: str | None, journal: str | None) -> None:
+    """Take numbers, or those of customer files, off the list, so that they may get advertising again."""
+    book = Journal(journal)
+    gone = book.do_not_contact.remove(_numbers(people, phone))
+    click.echo(f"Taken off the list: {gone:,}. On it now: {len(book.do_not_contact):,}.")
+
+
+@listed.command("list", short_help="Show the list, or write it to a file.")
+@_journal
+@click.option("--output", metavar="FILE", help="Write it to this file, .csv, .xlsx or .parquet.")
+@_overwrite
+def listed_list(journal: str | None, output: str | None, overwrite: bool) -> None:
+    """Show the first of the list, or write all of it to a file."""
+    path = _chosen(output, overwrite) if output else None
+    table = Journal(journal).do_not_contact.frame()
+    if path:
+        click.echo(f"All {len(table):,} numbers are in {write_results(table, path)}.")
+        return
+    if len(table):
+        _show(table.head(20))
+    click.echo(f"On the list: {len(table):,}.")
+
+
+@main.command("forget", short_help="Erase people from the journal.")
+@_people
+@_phone
+@_journal
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def forget_people(people: tuple[str, ...], phone: str | None, journal: str | None, yes: bool) -> None:
+    """Erase numbers, or those of customer files, from all campaigns of the journal, so that no byte of them is left.
+
+    Counts stay, and so does who is on the do-not-contact list. Nothing keeps those who are not on it from being texted
+    again: put them on it first.
+    """
+    numbers = _numbers(people, phone)
+    if not yes:
+        click.confirm("Erase them for good?", abort=True)
+    table = Journal(journal).forget(numbers)
+    if len(table):
+        _show(table[["campaign", "gateway", "account", "numbers"]])
+    click.echo(f"Campaigns that somebody was erased from: {len(table):,}.")
+
+
 @main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Where to listen; any free port if left out.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed, other deliveries.")
@@ -376,6 +444,18 @@ def sandbox_server(port: int, seed: int, latency: float, balance: int) -> None:
                 time.sleep(3600)
         except KeyboardInterrupt:
             click.echo(f"\nStopped; {len(sandbox.sent):,} messages were taken.")
+
+
+def _numbers(people: tuple[str, ...], phone: str | None) -> list[Any]:
+    """Take numbers as they are, and those of the files among them."""
+    numbers: list[Any] = []
+    for one in people:
+        if Path(one).exists() or any(map(str.isalpha, one)):
+            customers = read_customers(one)
+            numbers += customers[phone_column(customers, phone)].tolist()
+        else:
+            numbers.append(one)
+    return numbers
 
 
 def _chosen(output: str | None, overwrite: bool, source: Path | None = None) -> Path:

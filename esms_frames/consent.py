@@ -108,8 +108,8 @@ def next_allowed_time(now: datetime | None = None) -> datetime:
     Parameters
     ----------
     now : datetime or Timestamp, optional
-        From when on; without a time zone it is Vietnam time. Left out, it is ten minutes from now, at whatever hour: a
-        schedule has to be still to come when the last batch leaves. To send at once while it is allowed, leave out
+        From when on; without a time zone it is Vietnam time. Left out, it is ten minutes from now, for
+        a schedule has to be still to come when the last batch leaves. To send at once while that is allowed, leave out
         `send_at` instead.
 
     Returns

@@ -52,7 +52,7 @@ class DoNotContact:
         self._database = database
 
     def __repr__(self) -> str:
-        return f"<DoNotContact: {len(self):,} numbers, in the journal {self._database.where}>"
+        return f"<DoNotContact: {len(self):,} on the list, in the journal {self._database.where}>"
 
     def __len__(self) -> int:
         with self._database.begin() as connection:

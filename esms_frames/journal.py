@@ -171,7 +171,8 @@ class Journal:
               counts in both.
             - ``accepted``, ``refused``, ``unknown``, ``unfinished``: int, what became of them; whom the gateway has had
               already is accepted, and what never arrived is unfinished.
-            - ``forgotten``: int, how many of all of them `forget` or `prune` took out.
+            - ``forgotten``: int, how many of all of them `forget` or `prune` took out. They go on being counted with
+              their batch, whatever becomes of it; those whose batch had not left yet are not counted any more.
             - ``first_sent_at``, ``last_sent_at``: when the first and the last batch that may have arrived went out, or is
               to by its schedule, in Vietnam time; NaT where there is none.
 
@@ -258,7 +259,8 @@ class Journal:
         What is left:
 
         ==========================  =========================================================================
-        of a campaign               its name, all counts and times, and the gateway's ids (SMSID) of its sends
+        of a campaign               its name (give it one, where the text holds somebody's), all counts and times,
+                                    and the gateway's ids (SMSID) of its sends
         of a batch                  how many numbers it had, and those that are not forgotten
         its request id              ``forgotten-…``, for it is derived from the numbers; only a batch that may
                                     have arrived keeps it, until that is settled and `forget` or `prune` runs
@@ -693,8 +695,8 @@ def _checked_limit(before: object) -> datetime:
     latest = clock.now() - _KEPT
     if limit > latest:
         raise InvalidInput(
-            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the daily "
-            "cap on advertising and to repeat nothing: choose an earlier time."
+            f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the "
+            "daily cap on advertising and to repeat nothing: choose an earlier time."
         )
     return limit
 

@@ -20,8 +20,8 @@ the first attempt was made that may have arrived. ``holder`` is the run that wor
 (seconds since 1970) or until its process ends; ``planned_by`` the one that planned it, while it lasts; ``settled_by`` the
 one that learned what became of it. ``segment`` is the segment that it belongs to, and ``rules`` the rules of advertising
 that it was sent under, separated by blanks (NULL in batches of before there were any: all of them for advertising).
-``size`` is how many numbers it had, whoever has been forgotten since; the request id of a batch from which somebody
-was, and which is not to be sent again, is ``forgotten-`` and its id.
+``size`` is how many numbers it had when it was tried, whoever has been forgotten since; the request id of a batch from
+which somebody was, and which is not to be sent again, is ``forgotten-`` and its id.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def test_it_is_one_list_for_the_whole_journal_and_a_person_can_read_it(path, lis
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT phone, reason, added_at FROM do_not_contact").fetchall()
     assert rows == [(FIFTY[0], "gọi điện từ chối", "2030-01-31T08:00:00.000000+07:00")]
-    assert "1 numbers" in repr(listed)
+    assert "1 on the list" in repr(listed)
     assert FIFTY[0] not in repr(listed)
 
 

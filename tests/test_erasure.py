@@ -92,7 +92,7 @@ def test_no_byte_of_them_is_left_in_the_journal_nor_in_the_files_beside_it(path,
 
 def test_what_was_really_sent_is_forgotten_with_all_that_happened_to_it(path, journal, customers, message, client):
     sent(customers, message, client, campaign="Tet", journal=journal)
-    sent(customers, ef.Message("Xin chao", "Nobody"), client, campaign="wrong", journal=journal)
+    sent(customers, ef.Message("Xin chao", "Nobody"), client, campaign="wrong", journal=journal, checks=False)
     assert is_written(path, LAN)
     assert journal.forget(" +84 901 888 410 ")["numbers"].tolist() == [1, 1]
     assert not is_written(path, LAN)

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY
+from conftest import FIFTY, write_batch
 
 import esms_frames as ef
 from esms_frames import database, schema
@@ -431,6 +432,27 @@ def test_campaigns_are_listed_with_their_counts(journal, customers, message, cli
     assert table[["accepted", "refused", "unknown", "unfinished"]].values.tolist() == [[0, 0, 0, 50], [50, 0, 0, 0]]
     assert set(table["gateway"]) == {"sandbox"}
     assert str(table["created_at"].dtype) == "datetime64[us, UTC+07:00]"
+
+
+def test_campaigns_tell_their_type_and_when_they_went_out(journal, at):
+    now = at("2030-01-31 12:00")
+    hour = timedelta(hours=1)
+    journal.scope("begun", "sandbox", "a")
+    write_batch(journal, "accepted", campaign="ad", times={"sent_at": now})
+    write_batch(journal, "already_sent", campaign="ad", times={"sent_at": now, "send_at": now + hour})
+    write_batch(journal, "planned", campaign="ad", times={"send_at": now + 2 * hour})
+    write_batch(journal, "refused", campaign="ad", times={"sent_at": now + 3 * hour})
+    write_batch(journal, "split", campaign="ad", times={"sent_at": now + 3 * hour})
+    write_batch(journal, "unknown", campaign="both", times={"sent_at": now - hour})
+    write_batch(journal, "accepted", campaign="both", sms_type="customer_care", times={"sent_at": now})
+    table = journal.campaigns().set_index("campaign")
+    assert table["sms_type"].fillna("").to_dict() == {"both": "both", "ad": "advertising", "begun": ""}
+    assert table.loc["ad", "numbers":"unfinished"].tolist() == [200, 100, 50, 0, 50]
+    assert table.loc["begun", "numbers":"forgotten"].tolist() == [0] * 6
+    assert table["first_sent_at"].astype(object).tolist()[:2] == [now - hour, now]
+    assert table["last_sent_at"].astype(object).tolist()[:2] == [now, now + hour]
+    assert table.loc["begun", ["first_sent_at", "last_sent_at"]].isna().all()
+    assert str(table["last_sent_at"].dtype) == "datetime64[us, UTC+07:00]"
 
 
 def test_its_repr_shows_where_it_is_and_no_password(path):
