@@ -290,7 +290,7 @@ def _read_text(chunk: Any) -> NDArray[np.int32]:
         found[rows], doubtful[rows] = _read_bytes(*_spans(text))
     again = np.flatnonzero(doubtful)
     if again.size:
-        text = chunk.take(pa.array(again)).cast(pa.large_string())
+        text = chunk.take(pa.array(again)).cast(pa.large_string()).fill_null("")
         found[again] = _second_look(_to_ascii(text) if unusual.size else text)
     return found
 

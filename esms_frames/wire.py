@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
@@ -32,6 +32,7 @@ _EXCERPT, _LOOKED_AT, _HALF_A_KEY = 120, 4096, 1024
 _CODE = re.compile("[0-9]{1,9}")
 _WHOLE = re.compile(r"[0-9]{1,10}(?:\.0{1,9})?")
 _AMOUNT = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,9})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOO_MANY, _TOO_MUCH = 2**31, 10**14
 
 Mask = Callable[[str], str]
@@ -219,7 +220,10 @@ def _sent(row: dict[str, Any]) -> SentMessage:
 def read_date(text: str) -> datetime | None:
     """Read a time as the gateway writes it: ``/Date(1705484048995+0700)/``, milliseconds since 1970 (UTC)."""
     found = re.fullmatch(r"/Date\((-?\d{1,14})(?:[+-]\d{4})?\)/", text)
-    return datetime.fromtimestamp(int(found[1]) / 1000, clock.VIETNAM) if found else None
+    try:
+        return (_EPOCH + timedelta(milliseconds=int(found[1]))).astimezone(clock.VIETNAM) if found else None
+    except OverflowError:  # beyond the calendar
+        return None
 
 
 def rows_of(answer: dict[str, Any], name: str, mask: Mask) -> list[dict[str, Any]]:

@@ -9,9 +9,13 @@ from datetime import datetime
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 import esms_frames as ef
 from esms_frames import clock, delivery, schema
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine breaks no law
+settings.load_profile("unhurried")
 
 
 def needs(program: str) -> str:

@@ -209,7 +209,7 @@ def test_a_campaign_can_be_resumed_and_its_results_had_again(run, live, file, tm
 
 
 def test_a_campaign_can_be_tracked(run, live, file, tmp_path, monkeypatch):
-    live._gateway.report_delay = 0
+    live._gateway.outcomes.report_delay = 0
     run("send", file, *TEXT, "--campaign", "Tết", "--yes")
     done = run("track", "Tết", "--output", "tracked.csv")
     assert done.exit_code == 0

@@ -385,6 +385,12 @@ def test_neighbours_do_not_leak_into_each_other_across_chunks(monkeypatch):
     pd.testing.assert_frame_equal(ef.normalize_phones(cells), whole)
 
 
+@pytest.mark.parametrize("after", ["-5", "-0901888484", "(-)", "."])
+def test_a_missing_cell_before_an_odd_one_is_missing(after):
+    together = ef.normalize_phones([None, after, None])["problem"].tolist()
+    assert together == ["missing", *ef.normalize_phones([after])["problem"], "missing"]
+
+
 def test_each_row_is_read_as_if_it_were_alone():
     cells = spellings.mixed(400, seed=9)
     together = ef.normalize_phones(cells)

@@ -372,7 +372,18 @@ def test_what_no_page_shows_is_a_bad_request(samples, sandbox, send, changed):
     assert sandbox.sent.empty
 
 
-@pytest.mark.parametrize("wrong", [{"Content": 1.5}, {"Content": True}, {"Content": ["x"]}, {"Content": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Content": 1.5},
+        {"Content": True},
+        {"Content": ["x"]},
+        {"Content": ""},
+        {"Content": "a\x01"},
+        {"Content": "\ud800"},
+        {"RequestId": "\ud800"},
+    ],
+)
 def test_what_is_no_text_is_a_bad_request(samples, wrong):
     for send in (samples.care_json, samples.advertising_json):
         with pytest.raises(AssertionError, match="The sandbox can't read"):

@@ -52,7 +52,7 @@ def ledger(sandbox):
     """What the sandbox will say of each number: the truth that tracking has to find."""
     found = {}
     for send in sandbox._gateway.sends.values():
-        _, delivered = sandbox._gateway._reports(send)
+        _, delivered = sandbox._gateway.outcomes.reports(send)
         found |= {(send.sms_id, phone): bool(got) for phone, got in zip(send.phones, delivered, strict=True)}
     return found
 
@@ -199,7 +199,7 @@ def test_a_number_that_the_list_does_not_hold_is_never_guessed(
 
 
 def test_pending_ones_are_asked_for_again_until_settled(client, customers, message, at, sandbox, track, monkeypatch):
-    sandbox._gateway.report_delay = 100.0
+    sandbox._gateway.outcomes.report_delay = 100.0
     at("2030-01-31 08:00")
     results = ef.send(customers, message, client, progress=False)
     assert "pending" in found_in(track(results))
@@ -210,7 +210,7 @@ def test_pending_ones_are_asked_for_again_until_settled(client, customers, messa
 
 
 def test_what_is_pending_when_the_time_is_over_stays_pending(client, customers, message, sandbox, track):
-    sandbox._gateway.report_delay = 10_000.0
+    sandbox._gateway.outcomes.report_delay = 10_000.0
     tracked = track(ef.send(customers, message, client, progress=False), until="settled", timeout=0)
     assert "pending" in found_in(tracked)
     assert track(tracked)["price"].sum() == 50 * 850

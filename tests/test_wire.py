@@ -197,3 +197,20 @@ def test_a_page_of_messages_is_read():
 def test_an_answer_without_messages_is_said_so(body):
     with pytest.raises(ef.BadAnswer, match="no list"):
         wire.read_sent(wire.read_json(200, body))
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("/Date(1705484048995+0700)/", "2024-01-17T16:34:08.995000+07:00"),
+        ("/Date(0)/", "1970-01-01T07:00:00+07:00"),
+        ("/Date(-1000+0700)/", "1970-01-01T06:59:59+07:00"),
+        ("/Date(-99999999999999)/", None),
+        ("/Date(999999999999999)/", None),
+        ("1705484048995", None),
+        ("", None),
+    ],
+)
+def test_a_time_is_read_as_the_gateway_writes_it(text, iso):
+    moment = wire.read_date(text)
+    assert (moment and moment.isoformat()) == iso

@@ -27,7 +27,7 @@ NO_REPORT = 2
 """SendResult of a message without a report yet."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcomes:
     """The draw of what becomes of each message."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 _KNOWN = set("APIKEY SECRETKEY CONTENT SMSTYPE BRANDNAME REQUESTID CAMPAIGNID SENDDATE CALLBACKURL".split())
 _SWITCHES = set("ISUNICODE UNICODE SANDBOX".split())
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")  # what XML could not carry
 # The vendor's help page of the GET operation names these too, and says nothing of what they do.
 _UNEXPLAINED = set("EMAIL ISFLASH PRIORITY TRACKLINK GETNETWORK CALLBACKSHORTEN OTTURL OTTIMGURL OTTLABEL TAG".split())
 
@@ -98,4 +100,6 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise BadRequest(f"the field {name[:40]!r} is no text")
     text = str(value)
+    if _CONTROL.search(text):
+        raise BadRequest(f"the field {name[:40]!r} holds a control character")
     return text if name == "CONTENT" else text.strip()
