@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -209,7 +210,7 @@ def test_a_campaign_can_be_resumed_and_its_results_had_again(run, live, file, tm
 
 
 def test_a_campaign_can_be_tracked(run, live, file, tmp_path, monkeypatch):
-    live._gateway.report_delay = 0
+    live._gateway.outcomes = replace(live._gateway.outcomes, report_delay=0)
     run("send", file, *TEXT, "--campaign", "Tết", "--yes")
     done = run("track", "Tết", "--output", "tracked.csv")
     assert done.exit_code == 0
