@@ -101,8 +101,8 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
     ...     "/sms?SMSID=d533-1&SendFailed=0&SendStatus=5&SendSuccess=1&TotalPrice=850.0000&TotalReceiver=1"
     ...     "&TotalSent=1&RequestId=r1&TypeId=2&telcoid=2&phonenumber=84901888484"
     ... ])
-    >>> callbacks[["sms_id", "phone", "network", "send_status", "delivered", "price"]].iloc[0].tolist()
-    ['d533-1', '0901888484', 'MobiFone', 5, 1, Decimal('850.0000')]
+    >>> print(*callbacks.loc[0, ["sms_id", "phone", "network", "send_status", "delivered", "price"]])
+    d533-1 0901888484 MobiFone 5 1 850.0000
     """
     lines, name = _lines(source)
     count = len(lines)

@@ -128,7 +128,7 @@ def track(
     >>> with ef.Sandbox(report_delay=0) as sandbox:
     ...     results = ef.send(customers, message, sandbox.client(), campaign="track", progress=False)
     ...     tracked = ef.track(results, sandbox.client(), progress=False)
-    >>> tracked["delivery"].count(), tracked["price"].sum()
+    >>> int(tracked["delivery"].count()), tracked["price"].sum()
     (40, Decimal('34000.0000'))
     """
     _check(client, callbacks, until, timeout)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
@@ -138,6 +138,7 @@ GROUPS = st.sampled_from(["a", "b", "c", None])
 FATES = st.sampled_from(["delivered", "failed", "pending", None])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(GROUPS, st.sampled_from(list(map(str, Status))), FATES, st.integers(0, 10**12))))
 def test_groups_add_up_to_the_total_and_money_is_exact(rows):
     group, status, fate, units = zip(*rows, strict=True) if rows else ([], [], [], [])

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
@@ -166,6 +166,7 @@ def test_an_empty_file_is_one_sentence(tmp_path):
         ef.read_callbacks(path)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=60).map(lambda junk: f"SMSID=a{junk}&SendStatus={junk}&phonenumber={junk}")))
 def test_no_line_makes_it_crash_and_every_line_is_counted(lines):
     with warnings.catch_warnings():
@@ -175,6 +176,7 @@ def test_no_line_makes_it_crash_and_every_line_is_counted(lines):
     assert counts["lines"] == len(lines) + 1 == len(callbacks) + counts["repeats"] + counts["other_lines"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**13 - 1), min_size=1, unique=True))
 def test_prices_add_up_exactly(units):
     lines = [CARE.replace("850.0000", f"{u // 10**4}.{u % 10**4:04}").replace("d533-1", str(u)) for u in units]

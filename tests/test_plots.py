@@ -62,8 +62,8 @@ def test_tracked_results_show_delivery_by_network_by_segment_and_by_reason(track
     assert labels(network) == ["Viettel", "MobiFone"]
     assert labels(segment) == ["Khách thân thiết", "$mới$"]
     shares = widths(network)
-    assert shares["delivered"] == [1.0, 10 / 30]
-    assert shares["not accepted"] == [0.0, 10 / 30]
+    assert shares["delivered"] == pytest.approx([1, 10 / 30])
+    assert shares["not accepted"] == pytest.approx([0, 10 / 30])
     assert sum(share[1] for share in shares.values()) == pytest.approx(1)
     assert "60 · 100.0%" in texts(network)
     assert "30 · 66.7%" in texts(network)
