@@ -57,6 +57,12 @@ def test_untracked_results_have_counts_but_no_deliveries_and_never_the_customers
     assert table[["delivered", "failed", "pending", "delivery_rate", "price"]].isna().all(axis=None)
 
 
+def test_the_price_per_delivered_is_rounded_to_the_nearest():
+    units = np.array([5, 0, 0, 0, 0, 0, 0, 0])
+    row = ef.summarize(tracked().assign(price=columns.money_from_units(units, units >= 0)), None).iloc[0]
+    assert (row["delivered"], row["price_per_delivered"]) == (3, Decimal("0.0002"))
+
+
 def test_capped_counts_as_not_sent_and_left_out_rows_as_no_recipients():
     results = pd.DataFrame({"network": "Viettel", "status": list(map(str, Status))})
     row = ef.summarize(results).iloc[0]

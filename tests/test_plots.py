@@ -61,6 +61,7 @@ def test_tracked_results_show_delivery_by_network_by_segment_and_by_reason(track
     network, segment, reason = figure.axes
     assert labels(network) == ["Viettel", "MobiFone"]
     assert labels(segment) == ["Khách thân thiết", "$mới$"]
+    assert not any(label.get_parse_math() for label in segment.get_yticklabels())  # $mới$ is no formula
     shares = widths(network)
     assert shares["delivered"] == pytest.approx([1, 10 / 30])
     assert shares["not accepted"] == pytest.approx([0, 10 / 30])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -202,13 +204,33 @@ def test_a_number_that_the_list_does_not_hold_is_never_guessed(
     assert tracked["price"].sum() == sum(prices.values())
 
 
+def test_a_number_that_is_listed_twice_was_delivered_if_once(sandbox, results, track, monkeypatch):
+    twice = lambda said: said["ReceiverList"].extend([{**row, "SentResult": True} for row in said["ReceiverList"]])  # noqa: E731
+    altered(monkeypatch, sandbox, "receivers", twice)
+    tracked = track(results)
+    assert set(found_in(tracked)) == {"delivered", None}
+    assert tracked["price"].sum() == sum(send.price for send in sandbox._gateway.sends.values())
+
+
+def test_an_error_when_asked_again_keeps_the_answer_of_before(client, customers, message, sandbox, track, monkeypatch):
+    reports_take(sandbox, 10_000)
+    results = ef.send(customers, message, client, progress=False)
+    seconds = iter([0.0, 1.0])
+    own_time = SimpleNamespace(sleep=lambda _: sandbox.stop(), monotonic=lambda: next(seconds, 99.0))
+    monkeypatch.setattr(tracking, "time", own_time)
+    tracked = track(results, until="settled", timeout=10)
+    assert "pending" in found_in(tracked)
+    assert tracked["price"].sum() == 50 * 850
+
+
 def test_pending_ones_are_asked_for_again_until_settled(client, customers, message, at, sandbox, track, monkeypatch):
     reports_take(sandbox, 100)
     at("2030-01-31 08:00")
     results = ef.send(customers, message, client, progress=False)
     assert "pending" in found_in(track(results))
     clocks = iter(["2030-01-31 08:00:30", "2030-01-31 08:01", "2030-01-31 08:02"])
-    monkeypatch.setattr(tracking.time, "sleep", lambda _: at(next(clocks)))
+    own_time = SimpleNamespace(sleep=lambda _: at(next(clocks)), monotonic=time.monotonic)
+    monkeypatch.setattr(tracking, "time", own_time)
     tracked = track(results, until="settled", timeout=1000)
     assert found_in(tracked) == truth(sandbox, tracked)
 
