@@ -266,7 +266,10 @@ class Client:
             return self._post_xml("SummaryMultipleSMSBrandname/", message, batch, reports.read_estimate)
         price, recipients = Decimal(0), 0
         for first, count in reports.by_network(_checked_batch(phones, message, 1, most=None)):
-            asked = {"Phone": first, "Content": message.content, "SmsType": "2", "BrandName": message.brandname}
+            asked = {
+                "Phone": first, "Content": message.content, "SmsType": "2", "BrandName": message.brandname,
+                **wire.unicode_field(message),
+            }
             single = self._transport.get("SummaryMultipleMessage_V4_get", asked, reports.read_estimate)
             price, recipients = price + single.price * count, recipients + single.recipients * count
         return reports.Estimate(price, recipients)
@@ -462,7 +465,8 @@ class Client:
         Parameters
         ----------
         start, end : datetime
-            The period, by the times at which the messages were sent, to the second; without a time zone, Vietnam time.
+            The period, by the times at which the gateway made the messages (its page says so; a scheduled one goes out
+            later), to the second; without a time zone, Vietnam time.
         sms_type : {"customer_care", "advertising"}
             Which messages.
         attempts : int, optional

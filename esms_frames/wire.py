@@ -89,6 +89,11 @@ def send_body(
     return b"".join([account.format(*map(escape, keys())).encode(), envelope.removeprefix(b"<RQST>"), contacts, end])
 
 
+def unicode_field(message: Message) -> dict[str, str]:
+    """Give the field IsUnicode of customer care by JSON and by GET: 1 for a text with accents, by the vendor's pages."""
+    return {} if message.content.isascii() else {"IsUnicode": "1"}
+
+
 def rehearsal_fields(message: Message, phones: Sequence[str]) -> dict[str, object]:
     """Give the fields, but for the keys, of a rehearsal by JSON: a list of numbers for advertising, else one number.
 
@@ -102,8 +107,8 @@ def rehearsal_fields(message: Message, phones: Sequence[str]) -> dict[str, objec
         "Brandname": message.brandname,
         "SmsType": str(message.sms_type.code),
     }
-    if is_single and not message.content.isascii():
-        fields["IsUnicode"] = "1"
+    if is_single:
+        fields |= unicode_field(message)
     if message.send_at:
         fields["SendDate"] = f"{message.send_at:%Y-%m-%d %H:%M:%S}"
     if message.callback_url:
