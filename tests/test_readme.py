@@ -38,7 +38,7 @@ def test_the_ten_lines_do_the_job(in_a_folder_with_customers):
 
 
 def test_the_commands_it_names_exist():
-    named = set(re.findall(r"esms-frames ([a-z]+)", README.read_text(encoding="utf-8")))
+    named = set(re.findall(r"esms-frames ([a-z-]+)", README.read_text(encoding="utf-8")))
     assert named == set(main.commands)
 
 
