@@ -6,7 +6,7 @@ import os
 import sys
 
 import pytest
-from soak import NUMBERS, soak
+from soak import BAD, NUMBERS, soak
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forkserver and SIGKILL are POSIX; the claims are tested elsewhere")
@@ -17,5 +17,6 @@ def test_nobody_is_lost_or_texted_twice_however_often_senders_are_killed(capsys)
         print(f"\n  soak: {dict(counted)}")
     assert counted["kills"] > counted["rounds"]
     assert counted["faults"] > counted["rounds"]
-    assert counted["accepted"] == counted["rounds"] * len(NUMBERS)
-    assert (counted["lost"], counted["doubled"], counted["unsettled"]) == (0, 0, 0)
+    assert counted["split"] > 0
+    assert counted["accepted"] > counted["rounds"] * len(NUMBERS) / 2
+    assert {name: counted[name] for name in BAD} == dict.fromkeys(BAD, 0)
