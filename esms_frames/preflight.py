@@ -167,7 +167,9 @@ def _price(client: Client, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
     for some in alike.values():
         message, numbers = some[0].message, np.concatenate([parcel.numbers for parcel in some])
         if message.sms_type is SmsType.CUSTOMER_CARE:
-            price += client.estimate(message, _phones(numbers)).price
+            _, first, counts = np.unique(phones.network_of(numbers).codes, return_index=True, return_counts=True)
+            for number, count in zip(numbers[first], counts.tolist(), strict=True):
+                price += client.estimate(message, _phones(number.reshape(1))).price * count
             continue
         order = equal_batches(np.zeros(len(numbers), dtype=np.int64), MAX_BATCH)
         batches = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
