@@ -451,3 +451,18 @@ def test_what_is_read_is_what_libphonenumber_reads(cell):
     elif not pd.isna(ours):
         digits = cell.lstrip("+").removeprefix("84").lstrip("0")
         assert (len(digits) == 10 and digits.startswith("1")) or len(cell) == 9
+
+
+@given(st.lists(st.text("0123456789", min_size=10, max_size=10), min_size=1, max_size=50))
+def test_a_column_of_ten_digits_a_row_is_read_as_any_other(cells):
+    beside_another = ef.normalize_phones([*cells, "+84 901 888 484"]).iloc[:-1]
+    pd.testing.assert_frame_equal(ef.normalize_phones(cells), beside_another)
+    written = [phone for phone in beside_another["phone"] if isinstance(phone, str)]
+    assert ef.normalize_phones(written)["phone"].tolist() == written
+
+
+def test_chunks_that_are_read_side_by_side_keep_their_order(monkeypatch):
+    column = pd.Series(spellings.mixed(20_000, seed=5))
+    whole = ef.normalize_phones(column)
+    monkeypatch.setattr(phones, "_ROWS", 1_000)
+    pd.testing.assert_frame_equal(ef.normalize_phones(column), whole)
