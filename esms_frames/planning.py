@@ -178,8 +178,9 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
             f"{more:,} recipients that an interrupted run has left are not in this data, and are texted too."
         )
     if decided.held:
+        some = "batch holds" if len(decided.held) == 1 else "batches hold"
         warnings.append(
-            f"{len(decided.held):,} unfinished batches hold somebody who is not to be texted, and stay as they are."
+            f"{len(decided.held):,} unfinished {some} somebody who is not to be texted, and can't be sent as it is planned."
         )
     off = {switched_off(group.rules, group.message.sms_type) for group in order.groups} - {None}
     return warnings + sorted(filter(None, off))

@@ -9,12 +9,13 @@ from datetime import datetime
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import esms_frames as ef
 from esms_frames import clock, delivery, schema
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine breaks no law
+# A busy machine breaks no law.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 

@@ -572,6 +572,9 @@ def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_lose
         patch.setattr(client, "send", dies_at_the_third)
         with pytest.raises(SystemExit):
             run(customers, message, client, campaign="Tết", concurrency=1)
+    with ef.Journal()._database.begin() as connection:
+        halves = connection.exec_driver_sql("SELECT size FROM batches WHERE split_from = 1").scalars().all()
+    assert halves == [150, 150]
     there = ef.results("Tết")
     assert len(there) == 300
     assert there["phone"].is_unique
@@ -604,8 +607,9 @@ def test_advertising_at_night_is_refused_with_the_next_allowed_time_and_nothing_
     sandbox, client, customers, at
 ):
     at("2030-01-31 22:00")
-    with pytest.raises(ef.InvalidInput, match="2030-02-01 07:00"):
-        run(customers, ADVERT, client)
+    for checks in (True, False):
+        with pytest.raises(ef.InvalidInput, match="2030-02-01 07:00"):
+            run(customers, ADVERT, client, checks=checks)
     for hour in ("2030-01-31 06:59", "2030-02-01 23:30"):
         late = ef.Message("QC", "QC_ONLINE", "advertising", send_at="2030-02-01 23:00")
         at(hour)

@@ -97,6 +97,15 @@ def test_what_an_interrupted_run_has_left_is_planned_too(client, message, monkey
     assert "40 recipients that an interrupted run has left are not in this data" in plan.warnings[0]
 
 
+def test_a_batch_that_is_not_tried_is_not_counted(client, message, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", lambda *_, **__: (_ for _ in ()).throw(ef.NoAnswer("cut")))
+        send(many(50), message, client, campaign="Tết")
+    plan = ef.plan(many(100), message, client, campaign="Tết", exclude=["0900000001"])
+    assert plan.recipients == 50
+    assert "1 unfinished batch holds somebody who is not to be texted" in plan.warnings[-1]
+
+
 # Segments
 
 
