@@ -255,6 +255,23 @@ def match(rows: Rows, answers: Mapping[int, Answer]) -> Findings:
     )
 
 
+def completed(found: Findings, said: Findings) -> Findings:
+    """Put what is settled by other findings in the place of what is not."""
+    better = (found.state != DELIVERED) & (found.state != FAILED) & ((said.state == DELIVERED) | (said.state == FAILED))
+    reason = np.where(said.reason < 0, -1, said.reason + len(found.reasons))
+    priced = better & ~found.has_units & said.has_units
+    counted = said.has_delivered & (~found.has_delivered | (said.delivered > found.delivered))
+    return Findings(
+        state=np.where(better, said.state, found.state),
+        reason=np.where(better, reason, found.reason),
+        reasons=[*found.reasons, *said.reasons],
+        delivered=np.where(counted, said.delivered, found.delivered),
+        has_delivered=found.has_delivered | counted,
+        units=np.where(priced, said.units, found.units),
+        has_units=found.has_units | priced,
+    )
+
+
 _NOTHING = Answer()
 
 

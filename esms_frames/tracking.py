@@ -137,6 +137,7 @@ def track(
     answers: dict[int, Answer] = {}
     if callbacks is not None:
         answers = deliveries.from_callbacks(callbacks, looked.sms_ids, looked.rows.distinct())
+    called = dict(answers)
     now = pd.Timestamp(clock.now())
     age = [now - moment for moment in looked.sent_at]
     errors: dict[int, str] = {}
@@ -158,7 +159,7 @@ def track(
             f"them again later ({next(iter(errors.values()))}).",
             stacklevel=2,
         )
-    return looked.with_findings(answers, errors)
+    return looked.with_findings(answers, errors, called)
 
 
 class _Looked:
@@ -208,9 +209,13 @@ class _Looked:
         of_row = moments.reindex(code).reset_index(drop=True)
         return of_row.groupby(self.rows.send).max().reindex(range(self.rows.sends)).tolist()
 
-    def with_findings(self, answers: Mapping[int, Answer], errors: Mapping[int, str]) -> pd.DataFrame:
-        """Write what was found into a new frame."""
+    def with_findings(
+        self, answers: Mapping[int, Answer], errors: Mapping[int, str], called: Mapping[int, Answer]
+    ) -> pd.DataFrame:
+        """Write what was found into a new frame; what callbacks said for good stands where the gateway can't tell."""
         found = deliveries.match(self.rows, answers)
+        if called:
+            found = deliveries.completed(found, deliveries.match(self.rows, called))
         size, at, send = len(self._frame), self.places, self.rows.send
         answered, failed = (
             np.isin(send, np.fromiter(places, dtype=np.int64, count=len(places))) for places in (answers, errors)

@@ -440,6 +440,23 @@ def test_a_client_is_asked_for_what_callbacks_leave_open(sandbox, client, custom
     assert set(found_in(track(results, callbacks=sent_callback(results)))) == {"delivered"}
 
 
+@pytest.mark.parametrize("gateway", ["has no reports yet", "has forgotten the send"])
+def test_what_callbacks_settled_stays_where_the_gateway_cannot_tell(sandbox, results, track, at, gateway):
+    reports_take(sandbox, 10**9)
+    callbacks = ef.read_callbacks([*called(results)[:5], *called(results, SendSuccess=0, SendFailed=1)[5:10]])
+    if gateway == "has forgotten the send":
+        sandbox._gateway.sends.clear()
+        at(f"{results['sent_at'].max() + pd.Timedelta(days=6):%Y-%m-%d %H:%M:%S}")
+    tracked = track(results, callbacks=callbacks)
+    accepted = tracked[tracked["status"] == "accepted"]
+    others = "pending" if gateway == "has no reports yet" else None
+    assert found_in(accepted) == ["delivered"] * 5 + ["failed"] * 5 + [others] * 60
+    assert accepted["reason"].iloc[:10].isna().all()
+    assert set(accepted["delivered"].iloc[:10]) == {5}
+    if others is None:
+        assert accepted["price"].tolist()[:10] == [Decimal("850.5")] * 10
+
+
 def test_logs_of_several_days_may_be_put_together(results):
     first = ef.read_callbacks(called(results, SendStatus=7, SendSuccess=0))
     last = ef.read_callbacks(called(results))
