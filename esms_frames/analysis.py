@@ -9,7 +9,7 @@ import pandas as pd
 
 from esms_frames import columns
 from esms_frames.errors import InvalidInput
-from esms_frames.results import Status, column_of, is_tracked, one_of
+from esms_frames.results import DELIVERIES, Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -22,7 +22,6 @@ _STATUSES = {
     "unknown": (Status.UNKNOWN,),
     "not_sent": (Status.NOT_SENT, Status.CAPPED),
 }
-_DELIVERIES = ("delivered", "failed", "pending")
 
 
 def summarize(
@@ -95,7 +94,7 @@ def _facts(results: pd.DataFrame) -> pd.DataFrame:
     facts = {"rows": np.ones(len(status)), "recipients": np.logical_or.reduce(list(counted.values())), **counted}
     if is_tracked(results):
         delivery = column_of(results, "delivery").astype(object)
-        facts |= {name: delivery.isin([name]).to_numpy() for name in _DELIVERIES}
+        facts |= {name: delivery.isin([name]).to_numpy() for name in DELIVERIES}
         facts["units"], facts["priced"] = columns.money_units(column_of(results, "price"))
     return pd.DataFrame({name: values.astype(np.int64) for name, values in facts.items()})
 
@@ -136,7 +135,7 @@ def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
     delivered, failed, units, priced = (
         summed[name].to_numpy() if name in summed else nothing for name in ("delivered", "failed", "units", "priced")
     )
-    for name in _DELIVERIES:
+    for name in DELIVERIES:
         counts[name] = summed[name].astype("Int64") if tracked else pd.Series(pd.NA, summed.index, dtype="Int64")
     settled = delivered + failed
     rate = pd.arrays.FloatingArray(delivered / np.maximum(settled, 1), settled == 0)

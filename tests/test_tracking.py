@@ -151,6 +151,28 @@ def test_frames_joined_with_customers_keep_the_customers_columns(client, custome
     pd.testing.assert_frame_equal(again, tracked)
 
 
+def test_of_two_campaigns_side_by_side_the_last_joined_is_tracked(sandbox, client, customers, message, track):
+    first = track(ef.send(customers, message, client, campaign="first", progress=False))
+    second = ef.send(customers, message, client, campaign="second", progress=False)
+    both = customers.esms.join(first).esms.join(second)
+    assert ef.summarize(both)["delivered"].isna().all()
+    tracked, alone = track(both), track(second)
+    assert tracked["delivery_sms"].tolist() == alone["delivery"].tolist() != first["delivery"].tolist()
+    assert tracked["delivery"].tolist() == first["delivery"].tolist()
+    pd.testing.assert_frame_equal(ef.summarize(tracked), ef.summarize(alone))
+    pd.testing.assert_frame_equal(track(tracked), tracked)
+    later = customers.esms.join(second).esms.join(first)
+    pd.testing.assert_frame_equal(ef.summarize(later), ef.summarize(first))
+
+
+def test_the_customers_own_deliveries_are_not_what_became_of_messages(client, customers, message, track):
+    parcels = customers.assign(delivery="by courier", delivered=1, price=99)
+    results = ef.send(parcels, message, client, progress=False)
+    tracked = track(parcels.esms.join(results))
+    pd.testing.assert_frame_equal(tracked[parcels.columns], parcels)
+    assert tracked["delivery_sms"].tolist() == track(results)["delivery"].tolist()
+
+
 def test_a_number_with_two_rows_is_paid_once(results, track):
     twice = pd.concat([results, results])
     tracked = track(twice)
