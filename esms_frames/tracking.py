@@ -92,8 +92,8 @@ def track(
         customers may, they are named with ``_sms`` after it:
 
         - ``delivery``: category ``delivered``, ``failed`` or ``pending``; NA where the row was not accepted or it can't
-          be known. It is ``failed`` only where that is final: the send is done (SendStatus 5) and the number did not
-          get it, or the gateway rejected it (SendStatus 4).
+          be known. It is ``failed`` only where that is final: the send is done (SendStatus 5), all its numbers are
+          counted as delivered or failed, and the number did not get it; or the gateway rejected it (SendStatus 4).
         - ``delivered``: Int32, how many of the row's send are delivered so far.
         - ``price``: decimal, VND. The gateway tells the price of a send; it is spread evenly over the numbers of the
           send, to the ten-thousandth, so that they add up to it exactly. Customer-care callbacks tell it by number.

@@ -204,8 +204,21 @@ def test_without_a_final_report_nobody_has_failed(sandbox, results, track, monke
     assert set(found_in(tracked)) == ({"delivered", "pending"} if listed else {"pending"})
 
 
+@pytest.mark.parametrize("send_status", [4, 5])
+def test_what_a_finished_send_does_not_count_as_failed_has_not_failed(
+    sandbox, results, track, monkeypatch, send_status
+):
+    altered(monkeypatch, sandbox, "status", lambda said: said.update(SendStatus=send_status, SendFailed=0))
+    tracked = track(results)
+    delivered = [
+        "delivered" if was == "delivered" else None if was is None else "pending" for was in truth(sandbox, tracked)
+    ]
+    assert found_in(tracked) == delivered
+
+
 def test_a_rejected_send_has_failed_with_the_reason(sandbox, results, track, monkeypatch):
-    altered(monkeypatch, sandbox, "status", lambda said: said.update(SendStatus=4, TotalPrice=0.0))
+    rejected = {"SendStatus": 4, "SendSuccess": 0, "TotalPrice": 0.0}
+    altered(monkeypatch, sandbox, "status", lambda said: said.update(rejected))
     tracked = track(results).query("status == 'accepted'")
     assert set(found_in(tracked)) == {"failed"}
     assert set(tracked["reason"]) == {"Delivery: the gateway rejected the send (SendStatus 4)"}
@@ -437,6 +450,7 @@ def sent_callback(results, **counts):
         ({}, "delivered", None),
         ({"SendSuccess": 0, "SendFailed": 50}, "failed", None),
         ({"SendSuccess": 0, "SendFailed": 0, "SendStatus": 4}, "failed", "rejected"),
+        ({"SendSuccess": 30, "SendFailed": 20, "SendStatus": 4}, None, "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 30, "SendFailed": 20}, None, "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 30, "SendStatus": 7}, "pending", "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 1, "TotalReceiver": 1}, "pending", "other recipients"),
