@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import socket
 import threading
@@ -116,6 +117,16 @@ def test_no_trouble_brings_a_key_into_an_error_a_log_or_a_traceback(script, capl
     assert leaks(text) == []
     assert leaks(logged) == []
     assert PHONE not in logged
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_pythons_own_http_prints_no_key_when_it_is_told_to_print_all(script, capsys, monkeypatch, query):
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    script.says(b"{}")
+    with pytest.raises(ef.EsmsError):
+        QUERIES[query](connect(script))
+    assert script.requests
+    assert leaks(capsys.readouterr().out) == []
 
 
 def test_the_request_line_carries_what_the_page_says_and_the_log_does_not(script, caplog):
