@@ -357,7 +357,9 @@ class _Asking:
         except Refused as refusal:
             if refusal.kind is Kind.ACCOUNT:
                 raise
-            return self._not_found(place) if refusal.code == _NOT_FOUND else f"it could not be asked for: {refusal}"
+            if refusal.code == _NOT_FOUND and place not in self.answers:
+                return self._not_found(place)
+            return f"it could not be asked for: {refusal}"
         except (GatewayError, InvalidInput) as error:
             self._no_answer(error)
             return f"it could not be asked for: {error}"

@@ -258,6 +258,22 @@ def test_an_error_when_asked_again_keeps_the_answer_of_before(client, customers,
     assert tracked["price"].sum() == 50 * 850
 
 
+def test_a_send_forgotten_while_it_is_asked_for_again_keeps_what_was_known(
+    client, customers, message, at, sandbox, track, monkeypatch
+):
+    reports_take(sandbox, 100)
+    at("2030-01-31 08:00")
+    results = ef.send(customers, message, client, progress=False)
+    at("2030-02-07 07:59:59")
+    sandbox._gateway.outcomes = replace(sandbox._gateway.outcomes, report_delay=10**6)
+    known = track(results)
+    assert {"delivered", "pending"} <= set(found_in(known))
+    seconds = iter([0.0, 1.0])
+    forgets = lambda _: sandbox._gateway.sends.clear()  # noqa: E731
+    monkeypatch.setattr(tracking, "time", SimpleNamespace(sleep=forgets, monotonic=lambda: next(seconds, 99.0)))
+    pd.testing.assert_frame_equal(track(results, until="settled", timeout=10), known)
+
+
 def test_pending_ones_are_asked_for_again_until_settled(client, customers, message, at, sandbox, track, monkeypatch):
     reports_take(sandbox, 100)
     at("2030-01-31 08:00")
