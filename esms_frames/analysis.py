@@ -77,7 +77,10 @@ def summarize(
     """
     facts = _facts(results)
     keys = _keys(results, by)
-    summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    try:
+        summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    except TypeError:
+        raise InvalidInput("by holds values that make no groups, such as lists: pass single values.") from None
     if by is None and facts.empty:
         summed = pd.DataFrame(0, index=["all"], columns=facts.columns)
     return _in_order(_presented(summed, tracked=is_tracked(results)), keys)
@@ -126,7 +129,8 @@ def _key(results: pd.DataFrame, key: Any) -> pd.Series[Any]:
     if _is_column(results, key):
         return one_of(results, key).reset_index(drop=True)
     names = ", ".join(map(str, results.columns[:20]))
-    raise InvalidInput(f"by names {key!r}, which is no column of the results: choose from {names}.")
+    what = f"names {key!r}" if isinstance(key, (str, int, float, tuple, type(None))) else f"is a {type(key).__name__}"
+    raise InvalidInput(f"by {what}, which is no column of the results: choose from {names}.")
 
 
 def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
@@ -155,7 +159,7 @@ def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
 def _in_order(table: pd.DataFrame, keys: list[pd.Series[Any]]) -> pd.DataFrame:
     if all(map(_has_order, keys)):
         return table.sort_index(na_position="last")
-    missing = table.index.isna() if table.index.nlevels == 1 else np.zeros(len(table), dtype=bool)
+    missing = table.index.to_frame(index=False, name=range(table.index.nlevels)).isna().sum(axis="columns").to_numpy()
     order = np.lexsort((np.arange(len(table)), -table["recipients"].to_numpy(dtype=np.int64), missing))
     return table.iloc[order]
 
