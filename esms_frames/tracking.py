@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import warnings
@@ -41,6 +42,7 @@ _FASTEST = 1000
 _REMEMBERED = timedelta(days=7)  # what the gateway's two status queries know
 _SOON = timedelta(hours=1)  # after sending, within which the gateway may not know the send yet
 _NOT_FOUND, _BUSY = 105, 160
+_YEAR_FIRST = re.compile(r"\s*\d{4}\D")
 
 _NO_ID = "the gateway's id of the send is not known"
 _TOO_OLD = "the send is older than the 7 days that the gateway's status queries know"
@@ -205,7 +207,7 @@ class _Looked:
             return [pd.NaT] * self.rows.sends
         column = column_of(self._frame, "sent_at").iloc[self.places]
         code, different = pd.factorize(column)
-        moments = pd.Series([_moment(value) for value in different], dtype="datetime64[ns, UTC]")
+        moments = pd.Series([_moment(value) for value in different], dtype="datetime64[us, UTC]")
         of_row = moments.reindex(code).reset_index(drop=True)
         return of_row.groupby(self.rows.send).max().reindex(range(self.rows.sends)).tolist()
 
@@ -415,10 +417,18 @@ def _as_completed(under_way: Collection[Future[Any]]) -> Iterator[Future[Any]]:
 
 
 def _moment(value: Any) -> Any:
-    """Read a time as files give it back; without a time zone it is Vietnam's."""
-    moment = pd.to_datetime(value, errors="coerce")
-    if moment is pd.NaT:
-        return moment
+    """Read a time as files give it back, without a time zone as Vietnam's; NaT where it may be one of two days."""
+    if isinstance(value, (int, float)):
+        return pd.NaT
+    if isinstance(value, str) and not _YEAR_FIRST.match(value):  # 05/11 as a spreadsheet writes it here, or in the US
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            moment, other = (pd.to_datetime(value, errors="coerce", dayfirst=first) for first in (True, False))
+        moment = moment if moment == other else pd.NaT
+    else:
+        moment = pd.to_datetime(value, errors="coerce")
+    if pd.isna(moment):
+        return pd.NaT
     return (moment.tz_localize(clock.VIETNAM) if moment.tzinfo is None else moment).tz_convert("UTC")
 
 

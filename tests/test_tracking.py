@@ -342,6 +342,19 @@ def test_the_age_is_known_however_a_file_wrote_the_time(client, customers, messa
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(
+    "written", ["05/11/2030 08:00", "11/05/2030 08:00", "05-11-2030 8:00:00 AM", 47427.33, 5, "9999-12-31"]
+)
+def test_where_the_age_may_be_one_of_two_the_gateway_is_asked(
+    sandbox, client, customers, message, at, track, written, recwarn
+):
+    at("2030-11-05 08:00")
+    results = ef.send(customers, message, client, progress=False).assign(sent_at=written)
+    at("2030-11-06 08:00")
+    assert found_in(track(results)) == truth(sandbox, results)
+    assert not recwarn.list
+
+
 def test_not_found_means_too_soon_within_the_hour_and_forgotten_later(results, track, sandbox, at, monkeypatch):
     sandbox._gateway.sends.clear()
     soon = track(results).query("status == 'accepted'")
