@@ -138,7 +138,7 @@ def test_the_request_line_carries_what_the_page_says_and_the_log_does_not(script
     line = script.requests[0].partition(b"\r\n")[0].decode()
     assert line == (
         f"GET /SummaryMultipleMessage_V4_get?Phone={PHONE}&Content=2803%20l%C3%A0%20m%C3%A3%20%26%2050%25&SmsType=2"
-        f"&BrandName=Shop&ApiKey={key}&SecretKey={secret} HTTP/1.1"
+        f"&BrandName=Shop&IsUnicode=1&ApiKey={key}&SecretKey={secret} HTTP/1.1"
     )
     assert '"GET /SummaryMultipleMessage_V4_get HTTP/1.1" 200' in caplog.text
     script.says(b'{"CodeResponse":"100","ListBrandName":[]}')
