@@ -9,7 +9,7 @@ import pandas as pd
 
 from esms_frames import columns
 from esms_frames.errors import InvalidInput
-from esms_frames.results import Status, column_of, is_tracked, one_of
+from esms_frames.results import DELIVERIES, Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -22,7 +22,6 @@ _STATUSES = {
     "unknown": (Status.UNKNOWN,),
     "not_sent": (Status.NOT_SENT, Status.CAPPED),
 }
-_DELIVERIES = ("delivered", "failed", "pending")
 
 
 def summarize(
@@ -78,7 +77,10 @@ def summarize(
     """
     facts = _facts(results)
     keys = _keys(results, by)
-    summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    try:
+        summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    except TypeError:
+        raise InvalidInput("by holds values that make no groups, such as lists: pass single values.") from None
     if by is None and facts.empty:
         summed = pd.DataFrame(0, index=["all"], columns=facts.columns)
     return _in_order(_presented(summed, tracked=is_tracked(results)), keys)
@@ -95,7 +97,7 @@ def _facts(results: pd.DataFrame) -> pd.DataFrame:
     facts = {"rows": np.ones(len(status)), "recipients": np.logical_or.reduce(list(counted.values())), **counted}
     if is_tracked(results):
         delivery = column_of(results, "delivery").astype(object)
-        facts |= {name: delivery.isin([name]).to_numpy() for name in _DELIVERIES}
+        facts |= {name: delivery.isin([name]).to_numpy() for name in DELIVERIES}
         facts["units"], facts["priced"] = columns.money_units(column_of(results, "price"))
     return pd.DataFrame({name: values.astype(np.int64) for name, values in facts.items()})
 
@@ -127,7 +129,8 @@ def _key(results: pd.DataFrame, key: Any) -> pd.Series[Any]:
     if _is_column(results, key):
         return one_of(results, key).reset_index(drop=True)
     names = ", ".join(map(str, results.columns[:20]))
-    raise InvalidInput(f"by names {key!r}, which is no column of the results: choose from {names}.")
+    what = f"names {key!r}" if isinstance(key, (str, int, float, tuple, type(None))) else f"is a {type(key).__name__}"
+    raise InvalidInput(f"by {what}, which is no column of the results: choose from {names}.")
 
 
 def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
@@ -136,7 +139,7 @@ def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
     delivered, failed, units, priced = (
         summed[name].to_numpy() if name in summed else nothing for name in ("delivered", "failed", "units", "priced")
     )
-    for name in _DELIVERIES:
+    for name in DELIVERIES:
         counts[name] = summed[name].astype("Int64") if tracked else pd.Series(pd.NA, summed.index, dtype="Int64")
     settled = delivered + failed
     rate = pd.arrays.FloatingArray(delivered / np.maximum(settled, 1), settled == 0)
@@ -156,7 +159,7 @@ def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
 def _in_order(table: pd.DataFrame, keys: list[pd.Series[Any]]) -> pd.DataFrame:
     if all(map(_has_order, keys)):
         return table.sort_index(na_position="last")
-    missing = table.index.isna() if table.index.nlevels == 1 else np.zeros(len(table), dtype=bool)
+    missing = table.index.to_frame(index=False, name=range(table.index.nlevels)).isna().sum(axis="columns").to_numpy()
     order = np.lexsort((np.arange(len(table)), -table["recipients"].to_numpy(dtype=np.int64), missing))
     return table.iloc[order]
 

@@ -92,7 +92,19 @@ _output = click.option(
     help="Where to write the results, .csv, .xlsx or .parquet; results.csv if left out, or results-2.csv and so on.",
 )
 _overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it is there already.")
+
+
+def _there(context: click.Context, option: click.Parameter, journal: str | None) -> str | None:  # noqa: ARG001 - click's
+    """Check that a journal which is only looked into is there; a new one would say of anything that there is nothing."""
+    if journal is not None and "://" not in journal and not Path(journal).expanduser().exists():
+        raise InvalidFile(f"There is no journal {journal}: check the path.")
+    return journal
+
+
 _journal = click.option("--journal", metavar="FILE", help="The journal; by default ESMS_JOURNAL, or the user's own.")
+_old_journal = click.option(
+    "--journal", metavar="FILE", callback=_there, help="The journal; by default ESMS_JOURNAL, or the user's own."
+)
 _concurrency = click.option(
     "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once."
 )
@@ -247,7 +259,7 @@ def send_file(
 @main.command("resume", short_help="Finish what was left unfinished or uncertain.")
 @click.argument("campaign")
 @_concurrency
-@_journal
+@_old_journal
 @_output
 @_overwrite
 def resume_campaign(campaign: str, concurrency: int, journal: str | None, output: str | None, overwrite: bool) -> None:
@@ -269,7 +281,7 @@ def resume_campaign(campaign: str, concurrency: int, journal: str | None, output
 @click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
 @_phone
 @_sheet
-@_journal
+@_old_journal
 @_output
 @_overwrite
 def past_results(
@@ -313,7 +325,7 @@ def past_results(
     help="An access log with the gateway's callbacks, to use instead of asking it.",
 )
 @_concurrency
-@_journal
+@_old_journal
 @_output
 @_overwrite
 def track_campaign(
@@ -377,7 +389,7 @@ def listed_add(people: tuple[str, ...], phone: str | None, reason: str | None, j
 @listed.command("remove", short_help="Take numbers off the list.")
 @_people
 @_phone
-@_journal
+@_old_journal
 def listed_remove(people: tuple[str, ...], phone: str | None, journal: str | None) -> None:
     """Take numbers, or those of customer files, off the list, so that they may get advertising again."""
     book = Journal(journal)
@@ -386,7 +398,7 @@ def listed_remove(people: tuple[str, ...], phone: str | None, journal: str | Non
 
 
 @listed.command("list", short_help="Show the list, or write it to a file.")
-@_journal
+@_old_journal
 @click.option("--output", metavar="FILE", help="Write it to this file, .csv, .xlsx or .parquet.")
 @_overwrite
 def listed_list(journal: str | None, output: str | None, overwrite: bool) -> None:
@@ -404,7 +416,7 @@ def listed_list(journal: str | None, output: str | None, overwrite: bool) -> Non
 @main.command("forget", short_help="Erase people from the journal.")
 @_people
 @_phone
-@_journal
+@_old_journal
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def forget_people(people: tuple[str, ...], phone: str | None, journal: str | None, yes: bool) -> None:
     """Erase numbers, or those of customer files, from all campaigns of the journal, so that no byte of them is left.

@@ -102,7 +102,7 @@ class Findings:
 def waiting(status: SendStatus) -> Answer | None:
     """Say what a send's status means for all its numbers; None where their list has to be asked for."""
     delivered, price = status.delivered, _units(status.price)
-    if status.send_status == REJECTED:
+    if status.send_status == REJECTED and not delivered:
         return Answer(delivered, price, status.recipients, rest=FAILED, reason=_REJECTED, final=True)
     if status.send_status in _BEFORE_SENDING:
         why = _BEFORE_SENDING[status.send_status]
@@ -113,14 +113,16 @@ def waiting(status: SendStatus) -> Answer | None:
 def listed(status: SendStatus, receivers: pd.DataFrame) -> Answer:
     """Say what a send's status and the list of its receivers mean.
 
-    What is not delivered has failed only where the send is done, for the list says the same of what has no report yet.
+    What is not delivered has failed only where the send is done and every number is counted as delivered or failed, for
+    the list says the same of what has no report.
     """
-    done = status.send_status == DONE
+    done = status.send_status in {DONE, REJECTED}
+    counted = status.delivered + status.failed >= status.recipients
     number = phones.read(receivers["phone"]).astype(np.int64)
     delivered = receivers["delivered"]
     reached = delivered.to_numpy(dtype=bool, na_value=False)
     not_reached = ~delivered.to_numpy(dtype=bool, na_value=True)
-    states = np.where(reached, DELIVERED, np.where(not_reached & done, FAILED, PENDING))
+    states = np.where(reached, DELIVERED, np.where(not_reached & done & counted, FAILED, PENDING))
     there = number >= 0
     complete = done or int(there.sum()) >= status.recipients
     return Answer(
@@ -187,13 +189,13 @@ def _of_send(counts: Mapping[str, int], units: int, numbers: int) -> Answer:
     if recipients < max(numbers, 2):
         return Answer(rest=PENDING, reason=_MISFIT)
     rest, reason, final = PENDING, _COUNTS_ONLY.format(delivered=max(delivered, 0), recipients=recipients), False
-    if counts["send_status"] == REJECTED:
+    if counts["send_status"] == REJECTED and delivered <= 0:
         rest, reason, final = FAILED, _REJECTED, True
     elif delivered == recipients:
         rest, final = DELIVERED, True
-    elif counts["send_status"] == DONE:
+    elif counts["send_status"] in {DONE, REJECTED}:
         rest, final = (FAILED if failed == recipients else NOT_KNOWN), failed == recipients
-    told = reason if rest in {PENDING, NOT_KNOWN} or counts["send_status"] == REJECTED else None
+    told = reason if rest in {PENDING, NOT_KNOWN} or reason == _REJECTED else None
     return Answer(
         delivered if delivered >= 0 else None,
         units if units >= 0 else None,
@@ -252,6 +254,23 @@ def match(rows: Rows, answers: Mapping[int, Answer]) -> Findings:
         has_delivered=counts[rows.send] >= 0,
         units=np.where(has_share & first, share, 0),
         has_units=has_share,
+    )
+
+
+def completed(found: Findings, said: Findings) -> Findings:
+    """Put what is settled by other findings in the place of what is not."""
+    better = (found.state != DELIVERED) & (found.state != FAILED) & ((said.state == DELIVERED) | (said.state == FAILED))
+    reason = np.where(said.reason < 0, -1, said.reason + len(found.reasons))
+    priced = better & ~found.has_units & said.has_units
+    counted = said.has_delivered & (~found.has_delivered | (said.delivered > found.delivered))
+    return Findings(
+        state=np.where(better, said.state, found.state),
+        reason=np.where(better, reason, found.reason),
+        reasons=[*found.reasons, *said.reasons],
+        delivered=np.where(counted, said.delivered, found.delivered),
+        has_delivered=found.has_delivered | counted,
+        units=np.where(priced, said.units, found.units),
+        has_units=found.has_units | priced,
     )
 
 

@@ -36,7 +36,7 @@ _LOOKS = {
     "failed": ("#D55E00", "//"),
     "refused": ("#CC79A7", "\\\\"),
     "unknown": ("#F0E442", "xx"),
-    "not_known": ("#F0E442", "xx"),
+    "not_known": ("#E69F00", "++"),
     "not_accepted": ("#999999", "--"),
     "not_sent": ("#999999", "--"),
     "left_out": ("#DDDDDD", ""),

@@ -128,6 +128,9 @@ def results_frame(frame: pd.DataFrame, owner: NDArray[np.int64], outcomes: Seque
 TRACKED = ("delivery", "delivered", "price")
 """The columns that tracking adds."""
 
+DELIVERIES = ("delivered", "failed", "pending")
+"""What the column ``delivery`` holds."""
+
 DELIVERY = "Delivery: "
 """What a reason that tracking gives begins with; it may stand after another."""
 
@@ -138,8 +141,19 @@ def held_as(frame: pd.DataFrame, name: str) -> str | None:
 
 
 def is_tracked(frame: pd.DataFrame) -> bool:
-    """Tell whether a frame holds what tracking adds; a price alone may be the customers' own."""
-    return all(held_as(frame, name) for name in TRACKED)
+    """Tell whether a frame holds what tracking adds; such columns may be the customers' own, or of an earlier campaign.
+
+    Where results are joined to a frame that holds results already, what was joined last stands last.
+    """
+    labels = [label for name in TRACKED if (label := held_as(frame, name)) is not None]
+    if len(labels) < len(TRACKED):
+        return False
+    if {"sms_id", "sms_id_sms"} <= set(frame.columns):
+        names = list(frame.columns)
+        if min(map(names.index, labels)) < names.index("sms_id_sms"):
+            return False
+    delivery = one_of(frame, labels[0])
+    return bool((delivery.isna() | delivery.astype(object).isin(DELIVERIES)).all())
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:

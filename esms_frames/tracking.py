@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import warnings
@@ -41,6 +42,7 @@ _FASTEST = 1000
 _REMEMBERED = timedelta(days=7)  # what the gateway's two status queries know
 _SOON = timedelta(hours=1)  # after sending, within which the gateway may not know the send yet
 _NOT_FOUND, _BUSY = 105, 160
+_YEAR_FIRST = re.compile(r"\s*\d{4}\D")
 
 _NO_ID = "the gateway's id of the send is not known"
 _TOO_OLD = "the send is older than the 7 days that the gateway's status queries know"
@@ -92,8 +94,8 @@ def track(
         customers may, they are named with ``_sms`` after it:
 
         - ``delivery``: category ``delivered``, ``failed`` or ``pending``; NA where the row was not accepted or it can't
-          be known. It is ``failed`` only where that is final: the send is done (SendStatus 5) and the number did not
-          get it, or the gateway rejected it (SendStatus 4).
+          be known. It is ``failed`` only where that is final: the send is done (SendStatus 5), all its numbers are
+          counted as delivered or failed, and the number did not get it; or the gateway rejected it (SendStatus 4).
         - ``delivered``: Int32, how many of the row's send are delivered so far.
         - ``price``: decimal, VND. The gateway tells the price of a send; it is spread evenly over the numbers of the
           send, to the ten-thousandth, so that they add up to it exactly. Customer-care callbacks tell it by number.
@@ -137,6 +139,7 @@ def track(
     answers: dict[int, Answer] = {}
     if callbacks is not None:
         answers = deliveries.from_callbacks(callbacks, looked.sms_ids, looked.rows.distinct())
+    called = dict(answers)
     now = pd.Timestamp(clock.now())
     age = [now - moment for moment in looked.sent_at]
     errors: dict[int, str] = {}
@@ -158,7 +161,7 @@ def track(
             f"them again later ({next(iter(errors.values()))}).",
             stacklevel=2,
         )
-    return looked.with_findings(answers, errors)
+    return looked.with_findings(answers, errors, called)
 
 
 class _Looked:
@@ -204,13 +207,17 @@ class _Looked:
             return [pd.NaT] * self.rows.sends
         column = column_of(self._frame, "sent_at").iloc[self.places]
         code, different = pd.factorize(column)
-        moments = pd.Series([_moment(value) for value in different], dtype="datetime64[ns, UTC]")
+        moments = pd.Series([_moment(value) for value in different], dtype="datetime64[us, UTC]")
         of_row = moments.reindex(code).reset_index(drop=True)
         return of_row.groupby(self.rows.send).max().reindex(range(self.rows.sends)).tolist()
 
-    def with_findings(self, answers: Mapping[int, Answer], errors: Mapping[int, str]) -> pd.DataFrame:
-        """Write what was found into a new frame."""
+    def with_findings(
+        self, answers: Mapping[int, Answer], errors: Mapping[int, str], called: Mapping[int, Answer]
+    ) -> pd.DataFrame:
+        """Write what was found into a new frame; what callbacks said for good stands where the gateway can't tell."""
         found = deliveries.match(self.rows, answers)
+        if called:
+            found = deliveries.completed(found, deliveries.match(self.rows, called))
         size, at, send = len(self._frame), self.places, self.rows.send
         answered, failed = (
             np.isin(send, np.fromiter(places, dtype=np.int64, count=len(places))) for places in (answers, errors)
@@ -352,7 +359,9 @@ class _Asking:
         except Refused as refusal:
             if refusal.kind is Kind.ACCOUNT:
                 raise
-            return self._not_found(place) if refusal.code == _NOT_FOUND else f"it could not be asked for: {refusal}"
+            if refusal.code == _NOT_FOUND and place not in self.answers:
+                return self._not_found(place)
+            return f"it could not be asked for: {refusal}"
         except (GatewayError, InvalidInput) as error:
             self._no_answer(error)
             return f"it could not be asked for: {error}"
@@ -408,10 +417,18 @@ def _as_completed(under_way: Collection[Future[Any]]) -> Iterator[Future[Any]]:
 
 
 def _moment(value: Any) -> Any:
-    """Read a time as files give it back; without a time zone it is Vietnam's."""
-    moment = pd.to_datetime(value, errors="coerce")
-    if moment is pd.NaT:
-        return moment
+    """Read a time as files give it back, without a time zone as Vietnam's; NaT where it may be one of two days."""
+    if isinstance(value, (int, float)):
+        return pd.NaT
+    if isinstance(value, str) and not _YEAR_FIRST.match(value):  # 05/11 as a spreadsheet writes it here, or in the US
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            moment, other = (pd.to_datetime(value, errors="coerce", dayfirst=first) for first in (True, False))
+        moment = moment if moment == other else pd.NaT
+    else:
+        moment = pd.to_datetime(value, errors="coerce")
+    if pd.isna(moment):
+        return pd.NaT
     return (moment.tz_localize(clock.VIETNAM) if moment.tzinfo is None else moment).tz_convert("UTC")
 
 

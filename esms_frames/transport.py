@@ -228,8 +228,11 @@ _tail: ContextVar[str] = ContextVar("tail", default="")
 class _LateTail(HTTPConnection):
     """A connection that writes the end of the address into the request line and nowhere else.
 
-    requests and urllib3 know the address without it, so it is in none of their logs, objects and errors.
+    requests and urllib3 know the address without it, so it is in none of their logs, objects and errors. Python's own
+    HTTP would print the whole line where people have set `http.client.HTTPConnection.debuglevel`, so that is off here.
     """
+
+    debuglevel = 0
 
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
         super().putrequest(method, url + _tail.get(), *args, **options)

@@ -93,6 +93,20 @@ def test_by_is_any_column_several_or_none(by, groups):
         assert table.index.names == by
 
 
+def test_of_several_columns_too_those_without_a_group_are_last():
+    results = tracked(segment=[None] * 5 + ["vip"] * 3, city=["Hue"] * 5 + ["Hue", "Vinh", None])
+    found = ef.summarize(results, ["segment", "city"]).reset_index()[["segment", "city"]]
+    assert found.fillna("-").to_numpy().tolist() == [["vip", "Hue"], ["vip", "Vinh"], ["-", "Hue"], ["vip", "-"]]
+
+
+def test_by_that_is_a_table_is_refused_without_its_rows():
+    results = tracked()
+    for by in (results[["network"]], results["network"].to_numpy(), pd.Grouper(key="network")):
+        with pytest.raises(ef.InvalidInput, match=r"by is a .*, which is no column") as caught:
+            ef.summarize(results, by)
+        assert "Viettel" not in str(caught.value)
+
+
 def test_by_is_an_aligned_series_or_a_function_of_the_index():
     results = tracked()
     hours = pd.Series([8, 9] * 4, index=results.index, name="hour")
@@ -121,6 +135,7 @@ def test_no_rows_make_no_groups_or_one_of_zeros():
         ({}, "which is no column"),
         ([], "no column"),
         (pd.Series([1, 2]), "another index"),
+        (lambda _: [1], "make no groups"),
     ],
 )
 def test_what_by_cannot_be_is_one_sentence(by, says):

@@ -407,3 +407,21 @@ def test_people_are_forgotten_once_that_is_confirmed(run, customers, message, cl
     assert "erased from: 1." in done.output
     assert ef.results("Tet")["phone"].tolist() == FIFTY[2:]
     assert "erased from: 0." in run("forget", "--yes", FIFTY[0]).output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["forget", "--yes", FIFTY[0]],
+        ["do-not-contact", "remove", FIFTY[0]],
+        ["do-not-contact", "list"],
+        ["results"],
+        ["resume", "Tet"],
+        ["track", "Tet"],
+    ],
+)
+def test_a_journal_that_is_not_there_is_no_empty_one(run, tmp_path, command):
+    done = run(*command, "--journal", "jurnal.sqlite")
+    assert done.exit_code == 1
+    assert "There is no journal jurnal.sqlite" in done.output
+    assert list(tmp_path.iterdir()) == []

@@ -107,6 +107,16 @@ def test_nothing_is_told_by_colour_alone(tracked):
         assert axes.get_legend() is not None
 
 
+def test_unknown_and_not_known_are_not_one_in_the_panel_of_reasons(tracked):
+    both = tracked.astype({"status": object}).reset_index(drop=True)
+    both.loc[0, ["status", "delivery", "reason"]] = ["unknown", None, "no answer"]
+    both.loc[1, ["status", "delivery", "reason"]] = ["accepted", None, "too old"]
+    axes = ef.plot(both).axes[-1]
+    looks = {bars.get_label(): bars.patches[0].get_hatch() for bars in axes.containers}
+    assert {"unknown", "not known"} <= set(looks)
+    assert looks["unknown"] != looks["not known"]
+
+
 def test_only_what_there_is_has_a_panel(tracked):
     fine = tracked[tracked["delivery"] == "delivered"].drop(columns="segment")
     assert titles(ef.plot(fine)) == ["Delivery by network"]

@@ -151,6 +151,28 @@ def test_frames_joined_with_customers_keep_the_customers_columns(client, custome
     pd.testing.assert_frame_equal(again, tracked)
 
 
+def test_of_two_campaigns_side_by_side_the_last_joined_is_tracked(sandbox, client, customers, message, track):
+    first = track(ef.send(customers, message, client, campaign="first", progress=False))
+    second = ef.send(customers, message, client, campaign="second", progress=False)
+    both = customers.esms.join(first).esms.join(second)
+    assert ef.summarize(both)["delivered"].isna().all()
+    tracked, alone = track(both), track(second)
+    assert tracked["delivery_sms"].tolist() == alone["delivery"].tolist() != first["delivery"].tolist()
+    assert tracked["delivery"].tolist() == first["delivery"].tolist()
+    pd.testing.assert_frame_equal(ef.summarize(tracked), ef.summarize(alone))
+    pd.testing.assert_frame_equal(track(tracked), tracked)
+    later = customers.esms.join(second).esms.join(first)
+    pd.testing.assert_frame_equal(ef.summarize(later), ef.summarize(first))
+
+
+def test_the_customers_own_deliveries_are_not_what_became_of_messages(client, customers, message, track):
+    parcels = customers.assign(delivery="by courier", delivered=1, price=99)
+    results = ef.send(parcels, message, client, progress=False)
+    tracked = track(parcels.esms.join(results))
+    pd.testing.assert_frame_equal(tracked[parcels.columns], parcels)
+    assert tracked["delivery_sms"].tolist() == track(results)["delivery"].tolist()
+
+
 def test_a_number_with_two_rows_is_paid_once(results, track):
     twice = pd.concat([results, results])
     tracked = track(twice)
@@ -182,8 +204,21 @@ def test_without_a_final_report_nobody_has_failed(sandbox, results, track, monke
     assert set(found_in(tracked)) == ({"delivered", "pending"} if listed else {"pending"})
 
 
+@pytest.mark.parametrize("send_status", [4, 5])
+def test_what_a_finished_send_does_not_count_as_failed_has_not_failed(
+    sandbox, results, track, monkeypatch, send_status
+):
+    altered(monkeypatch, sandbox, "status", lambda said: said.update(SendStatus=send_status, SendFailed=0))
+    tracked = track(results)
+    delivered = [
+        "delivered" if was == "delivered" else None if was is None else "pending" for was in truth(sandbox, tracked)
+    ]
+    assert found_in(tracked) == delivered
+
+
 def test_a_rejected_send_has_failed_with_the_reason(sandbox, results, track, monkeypatch):
-    altered(monkeypatch, sandbox, "status", lambda said: said.update(SendStatus=4, TotalPrice=0.0))
+    rejected = {"SendStatus": 4, "SendSuccess": 0, "TotalPrice": 0.0}
+    altered(monkeypatch, sandbox, "status", lambda said: said.update(rejected))
     tracked = track(results).query("status == 'accepted'")
     assert set(found_in(tracked)) == {"failed"}
     assert set(tracked["reason"]) == {"Delivery: the gateway rejected the send (SendStatus 4)"}
@@ -221,6 +256,22 @@ def test_an_error_when_asked_again_keeps_the_answer_of_before(client, customers,
     tracked = track(results, until="settled", timeout=10)
     assert "pending" in found_in(tracked)
     assert tracked["price"].sum() == 50 * 850
+
+
+def test_a_send_forgotten_while_it_is_asked_for_again_keeps_what_was_known(
+    client, customers, message, at, sandbox, track, monkeypatch
+):
+    reports_take(sandbox, 100)
+    at("2030-01-31 08:00")
+    results = ef.send(customers, message, client, progress=False)
+    at("2030-02-07 07:59:59")
+    sandbox._gateway.outcomes = replace(sandbox._gateway.outcomes, report_delay=10**6)
+    known = track(results)
+    assert {"delivered", "pending"} <= set(found_in(known))
+    seconds = iter([0.0, 1.0])
+    forgets = lambda _: sandbox._gateway.sends.clear()  # noqa: E731
+    monkeypatch.setattr(tracking, "time", SimpleNamespace(sleep=forgets, monotonic=lambda: next(seconds, 99.0)))
+    pd.testing.assert_frame_equal(track(results, until="settled", timeout=10), known)
 
 
 def test_pending_ones_are_asked_for_again_until_settled(client, customers, message, at, sandbox, track, monkeypatch):
@@ -289,6 +340,19 @@ def test_the_age_is_known_however_a_file_wrote_the_time(client, customers, messa
     at("2030-02-07 08:01")
     track(results)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "written", ["05/11/2030 08:00", "11/05/2030 08:00", "05-11-2030 8:00:00 AM", 47427.33, 5, "9999-12-31"]
+)
+def test_where_the_age_may_be_one_of_two_the_gateway_is_asked(
+    sandbox, client, customers, message, at, track, written, recwarn
+):
+    at("2030-11-05 08:00")
+    results = ef.send(customers, message, client, progress=False).assign(sent_at=written)
+    at("2030-11-06 08:00")
+    assert found_in(track(results)) == truth(sandbox, results)
+    assert not recwarn.list
 
 
 def test_not_found_means_too_soon_within_the_hour_and_forgotten_later(results, track, sandbox, at, monkeypatch):
@@ -415,6 +479,7 @@ def sent_callback(results, **counts):
         ({}, "delivered", None),
         ({"SendSuccess": 0, "SendFailed": 50}, "failed", None),
         ({"SendSuccess": 0, "SendFailed": 0, "SendStatus": 4}, "failed", "rejected"),
+        ({"SendSuccess": 30, "SendFailed": 20, "SendStatus": 4}, None, "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 30, "SendFailed": 20}, None, "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 30, "SendStatus": 7}, "pending", "30 of 50 delivered and don't say which"),
         ({"SendSuccess": 1, "TotalReceiver": 1}, "pending", "other recipients"),
@@ -438,6 +503,23 @@ def test_a_client_is_asked_for_what_callbacks_leave_open(sandbox, client, custom
     assert found_in(open_) == truth(sandbox, open_)
     monkeypatch.setattr(ef.Client, "status", lambda *_a, **_k: pytest.fail("asked"))
     assert set(found_in(track(results, callbacks=sent_callback(results)))) == {"delivered"}
+
+
+@pytest.mark.parametrize("gateway", ["has no reports yet", "has forgotten the send"])
+def test_what_callbacks_settled_stays_where_the_gateway_cannot_tell(sandbox, results, track, at, gateway):
+    reports_take(sandbox, 10**9)
+    callbacks = ef.read_callbacks([*called(results)[:5], *called(results, SendSuccess=0, SendFailed=1)[5:10]])
+    if gateway == "has forgotten the send":
+        sandbox._gateway.sends.clear()
+        at(f"{results['sent_at'].max() + pd.Timedelta(days=6):%Y-%m-%d %H:%M:%S}")
+    tracked = track(results, callbacks=callbacks)
+    accepted = tracked[tracked["status"] == "accepted"]
+    others = "pending" if gateway == "has no reports yet" else None
+    assert found_in(accepted) == ["delivered"] * 5 + ["failed"] * 5 + [others] * 60
+    assert accepted["reason"].iloc[:10].isna().all()
+    assert set(accepted["delivered"].iloc[:10]) == {5}
+    if others is None:
+        assert accepted["price"].tolist()[:10] == [Decimal("850.5")] * 10
 
 
 def test_logs_of_several_days_may_be_put_together(results):

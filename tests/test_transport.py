@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import socket
 import threading
@@ -118,6 +119,16 @@ def test_no_trouble_brings_a_key_into_an_error_a_log_or_a_traceback(script, capl
     assert PHONE not in logged
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_pythons_own_http_prints_no_key_when_it_is_told_to_print_all(script, capsys, monkeypatch, query):
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    script.says(b"{}")
+    with pytest.raises(ef.EsmsError):
+        QUERIES[query](connect(script))
+    assert script.requests
+    assert leaks(capsys.readouterr().out) == []
+
+
 def test_the_request_line_carries_what_the_page_says_and_the_log_does_not(script, caplog):
     caplog.set_level(logging.DEBUG)
     script.says(b'{"CodeResult":"100","TotalPrice":850,"TotalReceiver":1}')
@@ -127,7 +138,7 @@ def test_the_request_line_carries_what_the_page_says_and_the_log_does_not(script
     line = script.requests[0].partition(b"\r\n")[0].decode()
     assert line == (
         f"GET /SummaryMultipleMessage_V4_get?Phone={PHONE}&Content=2803%20l%C3%A0%20m%C3%A3%20%26%2050%25&SmsType=2"
-        f"&BrandName=Shop&ApiKey={key}&SecretKey={secret} HTTP/1.1"
+        f"&BrandName=Shop&IsUnicode=1&ApiKey={key}&SecretKey={secret} HTTP/1.1"
     )
     assert '"GET /SummaryMultipleMessage_V4_get HTTP/1.1" 200' in caplog.text
     script.says(b'{"CodeResponse":"100","ListBrandName":[]}')
