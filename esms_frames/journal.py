@@ -485,22 +485,24 @@ class Journal:
         scope: Scope,
         attempt: Attempt,
         run: str,
-        divide: Callable[[set[str]], Sequence[NewBatch]],
+        divide: Callable[[NDArray[np.int32], set[str]], Sequence[NewBatch]],
         *,
         reason: str,
         code: int,
     ) -> list[Batch]:
         """Write down that an attempt was refused for some of the numbers, and the parts that take the batch's place.
 
-        `divide` is given the request ids that the campaign has ever used. Both are on disk at once, so that
-        whatever happens next nobody is lost and nobody is in two batches.
+        `divide` is given the numbers that the batch has by now, for somebody may have been forgotten since it was read,
+        and the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next
+        nobody is lost and nobody is in two batches.
         """
         with self._database.begin() as connection:
             _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)
-            is_split = sa.select(batches.c.status == "split").where(batches.c.id == attempt.batch_id)
-            if not connection.execute(is_split).scalar_one():  # another run has had it since
+            now = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
+            row = connection.execute(now).one()
+            if row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
                 return []
-            parts = divide(_request_ids(connection, scope))
+            parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
             numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
             return [batch for batch in self._read(connection, scope) if batch.number in numbers]
 

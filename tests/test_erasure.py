@@ -365,6 +365,25 @@ def test_a_run_that_read_a_batch_before_does_not_text_whoever_is_forgotten(journ
     assert journal.begin_attempt(smaller, run_name(), 60) is not None
 
 
+def test_whoever_is_forgotten_while_a_run_sleeps_is_in_neither_half_of_a_refused_batch(path, journal, message):
+    phones = [f"09018884{n}" for n in range(10, 80)]
+    with ef.Sandbox(blocked=[phones[-1]]) as sandbox, sandbox.client() as client:
+        real = client.send
+
+        def sleeps_over_its_claim(*arguments, **options):
+            monkey.undo()
+            with sqlite3.connect(path) as connection:
+                connection.execute("UPDATE batches SET planned_by = NULL, held_until = 0")
+            journal.forget(LAN)
+            return real(*arguments, **options)
+
+        with pytest.MonkeyPatch.context() as monkey:
+            monkey.setattr(client, "send", sleeps_over_its_claim)
+            sent(pd.DataFrame({"sdt": phones}), message, client, campaign="Tet", journal=journal)
+        assert sandbox.sent["phone"].tolist() == phones[1:36]
+    assert not is_written(path, LAN)
+
+
 # The files
 
 
