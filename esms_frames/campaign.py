@@ -342,7 +342,7 @@ def _said(batch: Batch, delivery: Delivery | None, run: str | None) -> tuple[Sta
         return Status.REFUSED, batch.reason
     held_back = None if delivery is None else delivery.held_back.get(batch.id)
     if batch.status == "planned":
-        if batch.code is not None:
+        if batch.code is not None and held_back is None:
             return Status.REFUSED, batch.reason
         ended = delivery.why_ended if delivery is not None else ""
         return Status.NOT_SENT, held_back or batch.reason or ended or "It is planned and not sent yet."

@@ -297,6 +297,22 @@ def test_one_that_may_have_arrived_days_ago_is_settled_for_the_others(journal, c
     assert len(sandbox.sent) == 50
 
 
+def test_one_that_may_have_arrived_and_has_become_too_small_waits_until_the_gateway_is_asked(
+    journal, client, sandbox, unanswered, at
+):
+    begun = at("2030-01-31 08:00")
+    unanswered(taken=True)
+    journal.forget(FIFTY[:25])
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert results["status"].unique().tolist() == ["unknown"]
+    assert results["reason"].iloc[0].startswith("It may have been taken, and only 25 of its numbers are left")
+    assert results["attempts"].unique().tolist() == [5]  # not tried again
+    at(f"{begun + 2 * DAY:%Y-%m-%d %H:%M}")
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert results["status"].unique().tolist() == ["accepted"]
+    assert len(sandbox.sent) == 50
+
+
 def test_where_nobody_is_left_nothing_is_tried_again(path, journal, client, sandbox, unanswered):
     unanswered(taken=False)
     journal.forget(FIFTY)
@@ -321,7 +337,9 @@ def test_one_that_has_become_too_small_waits_for_more(journal, customers, messag
         sent(customers[:30], message, client, campaign="Tet", journal=journal, checks=False)
         journal.forget(LAN)
         poor._gateway.balance = 10**9
-        assert (ef.resume("Tet", client, journal=journal, progress=False)["status"] != "accepted").all()
+        results = ef.resume("Tet", client, journal=journal, progress=False)
+        assert results["status"].unique().tolist() == ["not_sent"]
+        assert results["reason"].iloc[0].startswith("Only 29 of its numbers are left since the others were forgotten")
         sent(customers[2:], message, client, campaign="Tet", journal=journal)
         assert poor.sent["phone"].sort_values().tolist() == FIFTY[1:]
     assert journal.campaigns()[["accepted", "unfinished"]].values.tolist() == [[49, 0]]
