@@ -267,7 +267,10 @@ class Client:
         price, recipients = Decimal(0), 0
         for first, count in reports.by_network(_checked_batch(phones, message, 1, most=None)):
             asked = {
-                "Phone": first, "Content": message.content, "SmsType": "2", "BrandName": message.brandname,
+                "Phone": first,
+                "Content": message.content,
+                "SmsType": "2",
+                "BrandName": message.brandname,
                 **wire.unicode_field(message),
             }
             single = self._transport.get("SummaryMultipleMessage_V4_get", asked, reports.read_estimate)
