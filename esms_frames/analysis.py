@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import columns
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.results import Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,12 @@ def summarize(
     """
     facts = _facts(results)
     keys = _keys(results, by)
-    summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    try:
+        summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
+    except TypeError:
+        raise InvalidInput(
+            "by holds lists or the like, which make no groups: make them text or numbers first."
+        ) from None
     if by is None and facts.empty:
         summed = pd.DataFrame(0, index=["all"], columns=facts.columns)
     return _in_order(_presented(summed, tracked=is_tracked(results)), keys)
@@ -127,7 +132,7 @@ def _key(results: pd.DataFrame, key: Any) -> pd.Series[Any]:
     if _is_column(results, key):
         return one_of(results, key).reset_index(drop=True)
     names = ", ".join(map(str, results.columns[:20]))
-    raise InvalidInput(f"by names {key!r}, which is no column of the results: choose from {names}.")
+    raise InvalidInput(f"by names {shown(key)}, which is no column of the results: choose from {names}.")
 
 
 def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from esms_frames import clock, columns, erasure, schema
 from esms_frames.consent import Rule, in_vietnam, rules_for
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.history import advertised
 from esms_frames.message import Message, SmsType
 from esms_frames.number_list import read_list
@@ -293,12 +293,12 @@ class Journal:
         self._database.scrub()
         return table
 
-    def prune(self, before: datetime | str) -> pd.DataFrame:
+    def prune(self, before: datetime | date | str) -> pd.DataFrame:
         """Erase everybody from the campaigns that are finished, and of which nothing happened since a time.
 
         Parameters
         ----------
-        before : datetime or str
+        before : datetime, date or str
             The time, in Vietnam time where it names no other; text is written like ``"2030-01-31"``. It has to be at least
             two days ago: the gateway's memory of request ids and the daily cap on advertising need as long.
 
@@ -690,9 +690,11 @@ def _checked_limit(before: object) -> datetime:
         try:
             moment = datetime.fromisoformat(before.strip())
         except ValueError:
-            raise InvalidInput(f"before is {before!r} and no moment: {way_out}") from None
+            raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}") from None
+    elif isinstance(before, date) and not isinstance(before, datetime):
+        moment = datetime.combine(before, datetime.min.time())
     if not isinstance(moment, datetime):
-        raise InvalidInput(f"before is {before!r} and no moment: {way_out}")
+        raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}")
     limit = in_vietnam(moment, "before")
     latest = clock.now() - _KEPT
     if limit > latest:
