@@ -410,7 +410,7 @@ def forget_people(people: tuple[str, ...], phone: str | None, journal: str | Non
     """Erase numbers, or those of customer files, from all campaigns of the journal, so that no byte of them is left.
 
     Counts stay, and so does who is on the do-not-contact list. Nothing keeps those who are not on it from being texted
-    again: put them on it first.
+    again: put them on it first. It holds for advertising; from customer care, leave them out with --exclude.
     """
     numbers = _numbers(people, phone)
     if not yes:

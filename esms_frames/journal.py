@@ -272,7 +272,9 @@ class Journal:
         ==========================  =========================================================================
 
         Whoever is forgotten can't be protected from being texted again, in the same campaign or by the daily cap. Put
-        them on the list first, where `forget` leaves them: ``journal.do_not_contact.add(numbers)``.
+        them on the list first, where `forget` leaves them: ``journal.do_not_contact.add(numbers)``. It holds for
+        advertising, and for customer care only where that is sent with ``rules_on=["do_not_contact"]``. To leave nothing on
+        the list either, take them off it before: ``journal.do_not_contact.remove(numbers)``.
 
         A batch that never left goes out without them. One that may have arrived does too, if it is tried again: under the
         same request id, so nobody gets it twice.
