@@ -407,3 +407,13 @@ def test_people_are_forgotten_once_that_is_confirmed(run, customers, message, cl
     assert "erased from: 1." in done.output
     assert ef.results("Tet")["phone"].tolist() == FIFTY[2:]
     assert "erased from: 0." in run("forget", "--yes", FIFTY[0]).output
+
+
+def test_a_send_that_the_daily_cap_stopped_is_not_done(run, file, sandbox, monkeypatch, at):
+    at("2030-01-31 09:00")
+    for name, value in (("API_KEY", sandbox.api_key), ("SECRET_KEY", sandbox.secret_key), ("BASE_URL", sandbox.url)):
+        monkeypatch.setenv(f"ESMS_{name}", value)
+    offers = [
+        ("send", file, "--brandname", "QC_ONLINE", "--type", "advertising", "--content", f"KM {n}") for n in range(4)
+    ]
+    assert [run(*offer, "--yes").exit_code for offer in offers] == [0, 0, 0, 3]
