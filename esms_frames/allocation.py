@@ -33,6 +33,14 @@ _NOBODY: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 _UNREGISTERED_NETWORK = 177
 _FAULT_OF_NUMBERS = {99, 108, _UNREGISTERED_NETWORK}
 _HELD = "It holds somebody who is not to be texted now, and it can't be replaced by a batch of the others."
+_TOO_SMALL = (
+    "Only {} of its numbers are left since the others were forgotten, and a request takes {} or more: send them with more "
+    "recipients under the same campaign."
+)
+_TOO_SMALL_TO_REPEAT = (
+    "It may have been taken, and only {} of its numbers are left since the others were forgotten, while a request takes {} "
+    "or more: resume the campaign a day after it was sent, when the gateway is asked."
+)
 
 
 _DO_NOT_CONTACT = Outcome(Status.EXCLUDED, REASON_DO_NOT_CONTACT)
@@ -166,11 +174,11 @@ def allocate(
             left_out.append(LeftOut(numbers, Outcome(Status.NOT_SENT, _too_few(key, len(numbers), campaign))))
         else:
             added += _batches(campaign, key, numbers, known.request_ids, max_batch)
-    not_tried = (count(held_excluded | held_listed) > 0) | (abandoned & ((count(out) > 0) | too_small))
+    not_tried = (count(held_excluded | held_listed) > 0) | (abandoned & (count(out) > 0)) | too_small
     return Allocation(
         withdrawn=[unfinished[n] for n in np.flatnonzero(replaced)],
         added=added,
-        held={unfinished[n].id: _HELD for n in np.flatnonzero(not_tried & ~replaced)},
+        held={unfinished[n].id: _why_held(unfinished[n], too_small[n]) for n in np.flatnonzero(not_tried & ~replaced)},
         left_out=[some for some in left_out if len(some.numbers)],
     )
 
@@ -259,6 +267,12 @@ def _capped(groups: Sequence[Group], abandoned: Sequence[Batch], known: Known) -
         numbers = np.concatenate(some)
         found.append(numbers[over_cap(numbers, contacted, seconds, moment)])
     return np.concatenate(found)
+
+
+def _why_held(batch: Batch, is_too_small: bool) -> str:
+    if not is_too_small:
+        return _HELD
+    return (_TOO_SMALL if batch.status == "planned" else _TOO_SMALL_TO_REPEAT).format(len(batch.numbers), batch.floor)
 
 
 def _too_few(key: Key, count: int, campaign: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import columns
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.results import DELIVERIES, Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ def _key(results: pd.DataFrame, key: Any) -> pd.Series[Any]:
     if _is_column(results, key):
         return one_of(results, key).reset_index(drop=True)
     names = ", ".join(map(str, results.columns[:20]))
-    what = f"names {key!r}" if isinstance(key, (str, int, float, tuple, type(None))) else f"is a {type(key).__name__}"
-    raise InvalidInput(f"by {what}, which is no column of the results: choose from {names}.")
+    raise InvalidInput(f"by names {shown(key)}, which is no column of the results: choose from {names}.")
 
 
 def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:

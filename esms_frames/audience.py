@@ -12,7 +12,7 @@ import pandas as pd
 
 from esms_frames import columns, phones
 from esms_frames.detection import phone_column
-from esms_frames.errors import InvalidInput, TooFewRecipients
+from esms_frames.errors import InvalidInput, TooFewRecipients, shown
 from esms_frames.message import MAX_BATCH, MIN_BATCH
 from esms_frames.number_list import PLAIN, read_list
 from esms_frames.phones import Problem
@@ -281,6 +281,8 @@ def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection
 def _segments(df: pd.DataFrame, by: Any) -> Any:
     """Read the segment of each row, as ``groupby`` takes it, as a categorical."""
     values = by
+    if isinstance(by, pd.DataFrame) or getattr(by, "ndim", 1) != 1:
+        raise InvalidInput("by holds several columns: name one, or pass a Series with the segment of each row.")
     if isinstance(by, (pd.Series, pd.Index)) or (pd.api.types.is_list_like(by) and not isinstance(by, tuple)):
         if len(by) != len(df) or (isinstance(by, pd.Series) and not by.index.equals(df.index)):
             raise InvalidInput(
@@ -291,11 +293,16 @@ def _segments(df: pd.DataFrame, by: Any) -> Any:
         found = [place for place, name in enumerate(df.columns) if name == by]
         if len(found) != 1:
             raise InvalidInput(
-                f"by names {by!r} and the data has {len(found) or 'no'} such column{'s' if found else ''}: it has "
+                f"by names {shown(by)} and the data has {len(found) or 'no'} such column{'s' if found else ''}: it has "
                 f"{', '.join(map(repr, df.columns))}."
             )
         values = df.iloc[:, found[0]]
-    return pd.Categorical(values).remove_unused_categories()
+    try:
+        return pd.Categorical(values).remove_unused_categories()
+    except TypeError:
+        raise InvalidInput(
+            "by holds lists or the like, which are no segments: make them text or numbers first."
+        ) from None
 
 
 def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import Audience, check_floor, drafted, ready_frame
-from esms_frames.client import SANDBOX, Client
+from esms_frames.client import SANDBOX, check_client
 from esms_frames.consent import switched_off
 from esms_frames.delivery import Delivery
 from esms_frames.errors import InvalidInput
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from esms_frames.client import Client
     from esms_frames.delivery import Progress
     from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
@@ -253,9 +254,15 @@ def results(
     InvalidInput
         When the journal has no such campaign, or several and `client` does not say which.
     """
+    if client is not None:
+        check_client(client)
+    audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
+    if audience is not None and not isinstance(audience, Audience):
+        raise InvalidInput(
+            f"data must be a DataFrame or an Audience, not {type(data).__name__}: hand in your customers, or nothing."
+        )
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
-    audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
     return _of_campaign(book, scope, audience)
 
 
@@ -342,7 +349,7 @@ def _said(batch: Batch, delivery: Delivery | None, run: str | None) -> tuple[Sta
         return Status.REFUSED, batch.reason
     held_back = None if delivery is None else delivery.held_back.get(batch.id)
     if batch.status == "planned":
-        if batch.code is not None:
+        if batch.code is not None and held_back is None:
             return Status.REFUSED, batch.reason
         ended = delivery.why_ended if delivery is not None else ""
         return Status.NOT_SENT, held_back or batch.reason or ended or "It is planned and not sent yet."
@@ -389,9 +396,8 @@ def _found(book: Journal, name: str, client: Client | None) -> Scope:
 
 
 def _checked_delivery(client: object, concurrency: object, rate: object) -> dict[str, Any]:
-    if not isinstance(client, Client):
-        raise InvalidInput(f"client must be a Client, not {type(client).__name__}: make one with ef.Client.from_env().")
-    if not isinstance(concurrency, int) or not 1 <= concurrency <= _MOST_AT_ONCE:
+    check_client(client)
+    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= _MOST_AT_ONCE:
         raise InvalidInput(f"concurrency is {concurrency!r}: give a whole number from 1 to {_MOST_AT_ONCE}.")
     if rate is not None and not (isinstance(rate, (int, float)) and 0 < rate <= _FASTEST):
         raise InvalidInput(f"rate is {rate!r}: give requests a second, up to {_FASTEST}, or None for no limit.")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 INCOMPLETE = 3
-"""Exit code of a send after which some recipients were refused, not sent or are unknown."""
+"""Exit code of a send after which some recipients were refused, capped, not sent or are unknown."""
 
 
 INTERRUPTED = 130
@@ -68,7 +68,7 @@ def main() -> None:
         0  done; of a send: the gateway has accepted every recipient
         1  an error, said in one sentence; nothing more was sent
         2  wrong usage
-        3  some recipients were refused, not sent or are unknown: see the results
+        3  some recipients were refused, capped, not sent or are unknown: see the results
       130  interrupted: `esms-frames resume` goes on
     """  # noqa: D301 - click wants the control character
     for stream in (sys.stdout, sys.stderr):  # a console without Vietnamese letters shows "?" for them
@@ -422,7 +422,7 @@ def forget_people(people: tuple[str, ...], phone: str | None, journal: str | Non
     """Erase numbers, or those of customer files, from all campaigns of the journal, so that no byte of them is left.
 
     Counts stay, and so does who is on the do-not-contact list. Nothing keeps those who are not on it from being texted
-    again: put them on it first.
+    again: put them on it first. It holds for advertising; from customer care, leave them out with --exclude.
     """
     numbers = _numbers(people, phone)
     if not yes:
@@ -503,7 +503,7 @@ def _interruptible(campaign: str) -> Iterator[None]:
 
 
 def _exit_for(results: pd.DataFrame) -> None:
-    if results["status"].isin([Status.REFUSED, Status.NOT_SENT, Status.UNKNOWN]).any():
+    if results["status"].isin([Status.REFUSED, Status.NOT_SENT, Status.UNKNOWN, Status.CAPPED]).any():
         sys.exit(INCOMPLETE)
 
 

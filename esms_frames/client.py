@@ -566,6 +566,15 @@ class Client:
         return self._transport.post(path, wire.CONTENT_TYPE, body, read)
 
 
+def check_client(client: object) -> None:
+    """Check that what was handed in as a client is one."""
+    if not isinstance(client, Client):
+        raise InvalidInput(
+            f"client must be a Client, not {type(client).__name__}: make one with ef.Client.from_env(), or with "
+            "sandbox.client()."
+        )
+
+
 def _patiently(attempts: int, ask: Callable[[], _Found]) -> _Found:
     """Ask what changes nothing, again where that may help."""
     import stamina  # noqa: PLC0415 - for those who ask

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from esms_frames import clock
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.message import SmsType
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def in_vietnam(moment: datetime, name: str) -> datetime:
     """Give a moment as a plain datetime in Vietnam time, which it is in where it names no time zone."""
     way_out = "give a datetime, Vietnam time where it names no time zone."
     if not isinstance(moment, datetime) or moment != moment:  # noqa: PLR0124 - NaT is a datetime that is not itself
-        raise InvalidInput(f"{name} is {moment!r} and no moment: {way_out}")
+        raise InvalidInput(f"{name} is {shown(moment)} and no moment: {way_out}")
     try:
         moment = moment.replace(tzinfo=clock.VIETNAM) if moment.tzinfo is None else moment.astimezone(clock.VIETNAM)
         plain = datetime.combine(moment.date(), moment.time(), clock.VIETNAM)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import sqlalchemy as sa
 
-from esms_frames.errors import JournalError
+from esms_frames.errors import InvalidInput, JournalError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,19 @@ class Database:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
+        if path is not None and (not isinstance(path, (str, os.PathLike)) or not str(path).strip()):
+            raise InvalidInput(
+                f"journal is {shown(path)} and no file: name one, or leave it out for the one of ESMS_JOURNAL or your own."
+            )
         given = os.fspath(path) if path is not None else os.environ.get("ESMS_JOURNAL", "").strip()
         if "://" in given:
-            url = sa.make_url(given)
+            try:
+                url = sa.make_url(given)
+            except (sa.exc.ArgumentError, ValueError):  # not shown, for it can hold a password
+                raise JournalError(
+                    "The journal's address is no database URL: write it like postgresql+psycopg://user@host/name, or name "
+                    "a file."
+                ) from None
         else:
             usual = platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
             file = Path(given).expanduser() if given else usual

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +24,9 @@ from esms_frames.journal import UNFINISHED, run_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from esms_frames.client import Client
     from esms_frames.journal import Attempt, Batch, Journal, NewBatch
@@ -275,8 +278,8 @@ class Delivery:
         if not can_be_split(batch, refusal.code):
             return False
 
-        def divide(taken: set[str]) -> list[NewBatch]:
-            return halves(batch, refusal.code, self._scope.name, taken)
+        def divide(numbers: NDArray[np.int32], taken: set[str]) -> list[NewBatch]:
+            return halves(replace(batch, numbers=numbers), refusal.code, self._scope.name, taken)
 
         written = self._journal.split(self._scope, attempt, self.run, divide, reason=str(refusal), code=refusal.code)
         with self._lock:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from esms_frames import clock, columns, phones
 from esms_frames.detection import phone_column
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.number_list import read_list
 from esms_frames.schema import do_not_contact as table
 from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
@@ -80,7 +80,7 @@ class DoNotContact:
             When an entry can't be read; nothing was changed.
         """
         if reason is not None and (not isinstance(reason, str) or not reason.strip()):
-            raise InvalidInput(f"reason is {reason!r}: give some words, or leave it out.")
+            raise InvalidInput(f"reason is {shown(reason)}: give some words, or leave it out.")
         found = read_list(numbers, "numbers", of_record=True)
         now = text_of(clock.now())
         with self._database.begin() as connection:

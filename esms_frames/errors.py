@@ -22,6 +22,7 @@ Each text is one sentence: what happened, where, and the way out. None holds a k
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,26 @@ if TYPE_CHECKING:
 
 
 _NAMED, _LONGEST_NAME = 10, 40  # segments in one sentence, and characters of each
+
+
+_PLAIN = (str, int, float, date, time, timedelta, type(None))  # datetime is a date
+_LONGEST_SHOWN = 60  # characters
+
+
+def shown(value: object) -> str:
+    """Show in a sentence what was handed in: a plain value as it is, of anything else its kind alone.
+
+    A table that was put in the wrong place is not printed into the error, for it holds people's numbers.
+
+    Examples
+    --------
+    >>> print(shown("2030"), shown(None), shown(["0901888484"]))
+    '2030' None a list
+    """
+    if not isinstance(value, _PLAIN):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 class EsmsError(Exception):

@@ -6,7 +6,7 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from esms_frames import clock, columns, erasure, schema
 from esms_frames.consent import Rule, in_vietnam, rules_for
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.history import advertised
 from esms_frames.message import Message, SmsType
 from esms_frames.number_list import read_list
@@ -272,7 +272,9 @@ class Journal:
         ==========================  =========================================================================
 
         Whoever is forgotten can't be protected from being texted again, in the same campaign or by the daily cap. Put
-        them on the list first, where `forget` leaves them: ``journal.do_not_contact.add(numbers)``.
+        them on the list first, where `forget` leaves them: ``journal.do_not_contact.add(numbers)``. It holds for
+        advertising, and for customer care only where that is sent with ``rules_on=["do_not_contact"]``. To leave nothing on
+        the list either, take them off it before: ``journal.do_not_contact.remove(numbers)``.
 
         A batch that never left goes out without them. One that may have arrived does too, if it is tried again: under the
         same request id, so nobody gets it twice.
@@ -293,12 +295,12 @@ class Journal:
         self._database.scrub()
         return table
 
-    def prune(self, before: datetime | str) -> pd.DataFrame:
+    def prune(self, before: datetime | date | str) -> pd.DataFrame:
         """Erase everybody from the campaigns that are finished, and of which nothing happened since a time.
 
         Parameters
         ----------
-        before : datetime or str
+        before : datetime, date or str
             The time, in Vietnam time where it names no other; text is written like ``"2030-01-31"``. It has to be at least
             two days ago: the gateway's memory of request ids and the daily cap on advertising need as long.
 
@@ -485,22 +487,24 @@ class Journal:
         scope: Scope,
         attempt: Attempt,
         run: str,
-        divide: Callable[[set[str]], Sequence[NewBatch]],
+        divide: Callable[[NDArray[np.int32], set[str]], Sequence[NewBatch]],
         *,
         reason: str,
         code: int,
     ) -> list[Batch]:
         """Write down that an attempt was refused for some of the numbers, and the parts that take the batch's place.
 
-        `divide` is given the request ids that the campaign has ever used. Both are on disk at once, so that
-        whatever happens next nobody is lost and nobody is in two batches.
+        `divide` is given the numbers that the batch has by now, for somebody may have been forgotten since it was read,
+        and the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next
+        nobody is lost and nobody is in two batches.
         """
         with self._database.begin() as connection:
             _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)
-            is_split = sa.select(batches.c.status == "split").where(batches.c.id == attempt.batch_id)
-            if not connection.execute(is_split).scalar_one():  # another run has had it since
+            now = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
+            row = connection.execute(now).one()
+            if row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
                 return []
-            parts = divide(_request_ids(connection, scope))
+            parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
             numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
             return [batch for batch in self._read(connection, scope) if batch.number in numbers]
 
@@ -688,9 +692,11 @@ def _checked_limit(before: object) -> datetime:
         try:
             moment = datetime.fromisoformat(before.strip())
         except ValueError:
-            raise InvalidInput(f"before is {before!r} and no moment: {way_out}") from None
+            raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}") from None
+    elif isinstance(before, date) and not isinstance(before, datetime):
+        moment = datetime.combine(before, datetime.min.time())
     if not isinstance(moment, datetime):
-        raise InvalidInput(f"before is {before!r} and no moment: {way_out}")
+        raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}")
     limit = in_vietnam(moment, "before")
     latest = clock.now() - _KEPT
     if limit > latest:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from gsm0338 import Codec
 
 from esms_frames import clock
-from esms_frames.errors import InvalidInput, InvalidMessage
+from esms_frames.errors import InvalidInput, InvalidMessage, shown
 from esms_frames.personal import fill_in
 
 if TYPE_CHECKING:
@@ -201,8 +201,10 @@ class Message:
         >>> messages["Huế"].content
         'Cua hang Huế chao ban!'
         """
-        if small not in {"refuse", "exclude"}:
-            raise InvalidInput(f"small is {small!r}: use 'refuse' or 'exclude'.")
+        if not isinstance(small, str) or small not in {"refuse", "exclude"}:
+            raise InvalidInput(f"small is {shown(small)}: use 'refuse' or 'exclude'.")
+        if not isinstance(min_batch, int) or isinstance(min_batch, bool) or min_batch < 0:
+            raise InvalidInput(f"min_batch is {shown(min_batch)}: give a whole number from 0 up.")
         by, texts = fill_in(self.content, df, floor=min_batch, small=small)
         return by, {name: replace(self, content=text) for name, text in texts.items()}
 
@@ -240,7 +242,9 @@ def checked_campaign(name: object) -> str:
     The same name in another form of Unicode or with blanks around it is the same campaign.
     """
     if not isinstance(name, str) or not name.strip():
-        raise InvalidInput(f"campaign is {name!r}: give it a name of 1 to {_LONGEST_CAMPAIGN} characters, or none.")
+        raise InvalidInput(
+            f"campaign is {shown(name)}: give it a name of 1 to {_LONGEST_CAMPAIGN} characters, or none."
+        )
     name = unicodedata.normalize("NFC", re.sub(r" +", " ", name.strip()))
     if len(name) > _LONGEST_CAMPAIGN:
         raise InvalidInput(

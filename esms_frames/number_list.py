@@ -9,7 +9,7 @@ import pandas as pd
 
 from esms_frames import phones
 from esms_frames.detection import phone_column
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, PhoneColumnError
 from esms_frames.phones import Problem
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ def read_list(values: Any, name: str, *, of_record: bool = False) -> NDArray[np.
         values = list(values)
     try:
         column = phones.one_column(values[phone_column(values)] if isinstance(values, pd.DataFrame) else values)
+    except PhoneColumnError:
+        raise InvalidInput(
+            f"{name} is a DataFrame of which it is not clear which column holds the numbers: pass that column alone, "
+            "df['…']."
+        ) from None
     except InvalidInput as error:
         raise InvalidInput(f"{name} can't be read as a list of numbers; {error}") from None
     found = phones.read(column)

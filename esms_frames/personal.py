@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,10 @@ def fill_in(text: str, df: pd.DataFrame, *, floor: int, small: str) -> tuple[pd.
     texts : dict of str to str
         The text of each name.
     """
+    if not isinstance(df, pd.DataFrame):
+        raise InvalidInput(f"df is {shown(df)} and no DataFrame: hand in your customers.")
     names = _checked_fields(text, df)
-    columns = [pd.Categorical(df[name]) for name in names]
+    columns = [_column(df, name) for name in names]
     codes = np.column_stack([column.codes for column in columns]).astype(np.int64)
     complete = (codes >= 0).all(axis=1)
     different, place = np.unique(codes[complete], axis=0, return_inverse=True)
@@ -73,6 +75,15 @@ def _checked_fields(text: str, df: pd.DataFrame) -> list[str]:
             f"The text's field {{{unknown[0]}}} is no column, or several: the data has {', '.join(map(str, df.columns))}."
         )
     return names
+
+
+def _column(df: pd.DataFrame, name: str) -> pd.Categorical:
+    try:
+        return pd.Categorical(df[name])
+    except TypeError:
+        raise InvalidInput(
+            f"The column {name!r} of the text's field holds lists or the like: make it text or numbers first."
+        ) from None
 
 
 def _filled(text: str, names: Sequence[str], values: Sequence[Any]) -> str:

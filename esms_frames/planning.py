@@ -10,7 +10,7 @@ import pandas as pd
 from esms_frames import clock
 from esms_frames.allocation import allocate
 from esms_frames.audience import check_floor
-from esms_frames.client import SANDBOX
+from esms_frames.client import SANDBOX, check_client
 from esms_frames.consent import FIRST_HOUR, LAST_HOUR, Rule, next_allowed_time, outside_hours, switched_off
 from esms_frames.errors import InvalidInput, TooFewRecipients, WouldFail
 from esms_frames.journal import UNFINISHED, Journal
@@ -91,6 +91,8 @@ def plan(
     order = take_order(
         data, message, campaign=campaign, phone=phone, by=by, exclude=exclude, rules_off=rules_off, rules_on=rules_on
     )
+    if client is not None:
+        check_client(client)
     return plan_order(order, client, journal if isinstance(journal, Journal) else Journal(journal))
 
 

@@ -13,7 +13,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from esms_frames.analysis import summarize
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, shown
 from esms_frames.results import DELIVERY, Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def plot(results: pd.DataFrame, *, lang: str = "en") -> Figure:
     >>> [axes.get_title(loc="left") for axes in figure.axes]
     ['Acceptance by network', 'Not accepted, by reason']
     """
-    if lang not in _LANGUAGES:
-        raise InvalidInput(f"lang is {lang!r}: choose 'en' or 'vi'.")
+    if not isinstance(lang, str) or lang not in _LANGUAGES:
+        raise InvalidInput(f"lang is {shown(lang)}: choose 'en' or 'vi'.")
     words = _LANGUAGES[lang]
     total = summarize(results, None)
     if results.empty:

@@ -17,7 +17,7 @@ from pyrate_limiter import Limiter, Rate
 from tqdm.auto import tqdm
 
 from esms_frames import clock, columns, deliveries, phones
-from esms_frames.client import Client
+from esms_frames.client import check_client
 from esms_frames.deliveries import NOT_KNOWN, PENDING, STATES, Answer, Rows
 from esms_frames.errors import GatewayError, InvalidInput, Kind, NoAnswer, Refused, Unreachable
 from esms_frames.results import DELIVERY, TRACKED, Status, column_of, held_as, is_tracked
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from esms_frames.client import Client
 
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
@@ -435,8 +437,8 @@ def _moment(value: Any) -> Any:
 def _check(client: Any, callbacks: Any, until: Any, timeout: Any) -> None:
     if client is None and callbacks is None:
         raise InvalidInput("There is nobody to ask: pass a client, or callbacks from ef.read_callbacks.")
-    if client is not None and not isinstance(client, Client):
-        raise InvalidInput(f"client must be a Client, not {type(client).__name__}: make one with ef.Client.from_env().")
+    if client is not None:
+        check_client(client)
     needed = ["sms_id", "phone", "send_status", "delivered", "failed", "recipients", "price", "received_at"]
     if callbacks is not None and not (
         isinstance(callbacks, pd.DataFrame) and all(name in callbacks.columns for name in needed)

@@ -425,3 +425,13 @@ def test_a_journal_that_is_not_there_is_no_empty_one(run, tmp_path, command):
     assert done.exit_code == 1
     assert "There is no journal jurnal.sqlite" in done.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_send_that_the_daily_cap_stopped_is_not_done(run, file, sandbox, monkeypatch, at):
+    at("2030-01-31 09:00")
+    for name, value in (("API_KEY", sandbox.api_key), ("SECRET_KEY", sandbox.secret_key), ("BASE_URL", sandbox.url)):
+        monkeypatch.setenv(f"ESMS_{name}", value)
+    offers = [
+        ("send", file, "--brandname", "QC_ONLINE", "--type", "advertising", "--content", f"KM {n}") for n in range(4)
+    ]
+    assert [run(*offer, "--yes").exit_code for offer in offers] == [0, 0, 0, 3]

@@ -297,6 +297,22 @@ def test_one_that_may_have_arrived_days_ago_is_settled_for_the_others(journal, c
     assert len(sandbox.sent) == 50
 
 
+def test_one_that_may_have_arrived_and_has_become_too_small_waits_until_the_gateway_is_asked(
+    journal, client, sandbox, unanswered, at
+):
+    begun = at("2030-01-31 08:00")
+    unanswered(taken=True)
+    journal.forget(FIFTY[:25])
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert results["status"].unique().tolist() == ["unknown"]
+    assert results["reason"].iloc[0].startswith("It may have been taken, and only 25 of its numbers are left")
+    assert results["attempts"].unique().tolist() == [5]  # not tried again
+    at(f"{begun + 2 * DAY:%Y-%m-%d %H:%M}")
+    results = ef.resume("Tet", client, journal=journal, progress=False)
+    assert results["status"].unique().tolist() == ["accepted"]
+    assert len(sandbox.sent) == 50
+
+
 def test_where_nobody_is_left_nothing_is_tried_again(path, journal, client, sandbox, unanswered):
     unanswered(taken=False)
     journal.forget(FIFTY)
@@ -321,7 +337,9 @@ def test_one_that_has_become_too_small_waits_for_more(journal, customers, messag
         sent(customers[:30], message, client, campaign="Tet", journal=journal, checks=False)
         journal.forget(LAN)
         poor._gateway.balance = 10**9
-        assert (ef.resume("Tet", client, journal=journal, progress=False)["status"] != "accepted").all()
+        results = ef.resume("Tet", client, journal=journal, progress=False)
+        assert results["status"].unique().tolist() == ["not_sent"]
+        assert results["reason"].iloc[0].startswith("Only 29 of its numbers are left since the others were forgotten")
         sent(customers[2:], message, client, campaign="Tet", journal=journal)
         assert poor.sent["phone"].sort_values().tolist() == FIFTY[1:]
     assert journal.campaigns()[["accepted", "unfinished"]].values.tolist() == [[49, 0]]
@@ -363,6 +381,25 @@ def test_a_run_that_read_a_batch_before_does_not_text_whoever_is_forgotten(journ
     assert journal.begin_attempt(batch, run_name(), 60) is None
     [smaller] = journal.batches(scope)
     assert journal.begin_attempt(smaller, run_name(), 60) is not None
+
+
+def test_whoever_is_forgotten_while_a_run_sleeps_is_in_neither_half_of_a_refused_batch(path, journal, message):
+    phones = [f"09018884{n}" for n in range(10, 80)]
+    with ef.Sandbox(blocked=[phones[-1]]) as sandbox, sandbox.client() as client:
+        real = client.send
+
+        def sleeps_over_its_claim(*arguments, **options):
+            monkey.undo()
+            with sqlite3.connect(path) as connection:
+                connection.execute("UPDATE batches SET planned_by = NULL, held_until = 0")
+            journal.forget(LAN)
+            return real(*arguments, **options)
+
+        with pytest.MonkeyPatch.context() as monkey:
+            monkey.setattr(client, "send", sleeps_over_its_claim)
+            sent(pd.DataFrame({"sdt": phones}), message, client, campaign="Tet", journal=journal)
+        assert sandbox.sent["phone"].tolist() == phones[1:36]
+    assert not is_written(path, LAN)
 
 
 # The files

@@ -469,3 +469,17 @@ def test_a_journal_of_the_first_version_keeps_its_batches(path, customers, messa
     assert (ef.results("Tết", journal=path)["status"] == "accepted").all()
     assert rows(path, "SELECT version FROM journal") == [(2,)]
     assert rows(path, "SELECT count(*) FROM do_not_contact") == [(0,)]
+
+
+@pytest.mark.parametrize("path", ["", "  ", 3, b"j.sqlite"])
+def test_what_names_no_file_is_not_taken_for_the_users_own_journal(path, monkeypatch, tmp_path):
+    monkeypatch.setattr(database.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "own")
+    with pytest.raises(ef.InvalidInput, match="and no file: name one"):
+        ef.Journal(path)
+    assert not (tmp_path / "own").exists()
+
+
+def test_an_address_that_is_none_is_one_sentence_and_not_shown():
+    with pytest.raises(ef.JournalError, match="no database URL") as caught:
+        ef.Journal("://someone:password@host")
+    assert "password" not in str(caught.value)

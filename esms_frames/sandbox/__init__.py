@@ -127,7 +127,8 @@ class Sandbox:
         secret_key: str | None = None,
     ) -> None:
         amounts = [balance, report_delay, latency, slow_seconds, customer_care_floor, *(prices or {}).values()]
-        if not all(isinstance(amount, (int, float)) and amount >= 0 for amount in amounts) or not 0 <= port < 65536:
+        is_port = isinstance(port, int) and 0 <= port < 65536
+        if not all(isinstance(amount, (int, float)) and amount >= 0 for amount in amounts) or not is_port:
             raise InvalidInput(
                 "A setting of the sandbox is no number from 0 up (balance, prices, report_delay, latency, slow_seconds, "
                 "customer_care_floor), or port none to 65535: correct it."

@@ -5,13 +5,10 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from esms_frames.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Fault(StrEnum):
@@ -35,9 +32,13 @@ class Faults:
     """Draw what goes wrong with the next request."""
 
     def __init__(self, rates: Mapping[str, float], seed: int) -> None:
+        if not isinstance(rates, Mapping):
+            raise InvalidInput("faults is no dict: write {'cut_after': 0.1}, each with its share of the requests.")
         unknown = [name for name in rates if name not in set(Fault)]
         if unknown:
             raise InvalidInput(f"faults names {unknown[0]!r}: choose from {', '.join(Fault)}.")
+        if not all(isinstance(rate, (int, float)) for rate in rates.values()):
+            raise InvalidInput("faults holds a rate that is no number: give each its share of the requests.")
         if any(rate < 0 for rate in rates.values()) or sum(rates.values()) > 1:
             raise InvalidInput("faults holds rates below 0 or above 1 in sum: give each its share of the requests.")
         self._rates = {Fault(name): rate for name, rate in rates.items()}

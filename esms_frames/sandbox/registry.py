@@ -52,6 +52,10 @@ def registered(
     unregistered_networks: Mapping[str, Iterable[str]] | None,
 ) -> Registry:
     """Check what people wrote, and bring it into the form that requests are judged by."""
+    given = {"brandnames": brandnames, "templates": templates, "unregistered_networks": unregistered_networks}
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise InvalidInput(f"{argument} is no dict: write {{brandname: …}}.")
     return Registry(
         BRANDNAMES if brandnames is None else {name: _types(name, types) for name, types in brandnames.items()},
         {name: _templates(name, given) for name, given in (TEMPLATES if templates is None else templates).items()},
