@@ -187,9 +187,11 @@ def request_id(campaign: str, numbers: NDArray[np.int32], taken: Collection[str]
     """Derive a batch's request id from the campaign and the numbers, in 40 characters or some more.
 
     The same batch always has the same. Numbers whose batch was refused for certain are a new batch when they are sent
-    again: `taken` are the ids that the campaign has used, and the new one is another.
+    again: `taken` are the ids that the campaign has used, and the new one is another. Once some of these were forgotten
+    with their numbers, all new ones differ from what they may have been.
     """
-    digest = hashlib.sha256(f"{campaign}\n".encode() + numbers.astype("<i4").tobytes()).hexdigest()[:40]
+    forgotten = " ".join(sorted(name for name in taken if name.startswith(FORGOTTEN)))
+    digest = hashlib.sha256(f"{campaign}\n{forgotten}".encode() + numbers.astype("<i4").tobytes()).hexdigest()[:40]
     names = (digest if n == 1 else f"{digest}-{n}" for n in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 

@@ -129,7 +129,7 @@ class InvalidFile(InvalidInput):
 
 
 class WouldFail(InvalidInput):
-    """Raised when a send could only fail, before anything goes out.
+    """Raised when a send could only fail, or is not what anybody wants, before anything goes out.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ class WouldFail(InvalidInput):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         more = f" ({len(self.problems) - 1} more: see ef.plan)" if len(self.problems) > 1 else ""
-        super().__init__(f"Nothing was sent, for it would fail: {self.problems[0]}{more}")
+        super().__init__(f"Nothing was sent: {self.problems[0]}{more}")
 
 
 class JournalError(EsmsError):

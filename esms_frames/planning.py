@@ -155,6 +155,10 @@ def _problems(order: Order) -> list[str]:
         check_hours(order)
     except InvalidInput as error:
         problems.append(str(error))
+    if names := [name for group in order.groups for name in fields_of(group.message.content)]:
+        problems.append(
+            f"The text holds {{{names[0]}}} as it stands: fill it in with message.for_each(df), or send it so with checks=False."
+        )
     return problems
 
 
@@ -169,8 +173,6 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
             f"Accents cost {saved:,} of the {total:,} parts: message.without_accents() would save them, some "
             f"{saved / total:.0%} of the price."
         )
-    if names := [name for parcel in parcels for name in fields_of(parcel.message.content)]:
-        warnings.append(f"The text holds {{{names[0]}}} as it stands: fill it in with message.for_each(df).")
     if order.idle:
         warnings.append(f"Segment {some_of(order.idle)} has a message and no row.")
     elsewhere = np.concatenate([_NOBODY, *(batch.numbers for batch in unfinished)])
