@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import Audience, check_floor, drafted, ready_frame
 from esms_frames.client import SANDBOX, Client
 from esms_frames.consent import switched_off
-from esms_frames.delivery import Delivery
+from esms_frames.delivery import Delivery, may_be_sent
 from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
@@ -275,7 +276,12 @@ def _run(
     left_out: list[LeftOut] = []
 
     def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
-        decided = allocate(groups, excluded, known, scope.name, max_batch)
+        # What `settle` left open may have been sent, by a run that an older copy of a journal does not know of: it stays.
+        certain = [
+            batch if may_be_sent(batch, batch.uncertain_since) else replace(batch, is_abandoned=False)
+            for batch in known.batches
+        ]
+        decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
         delivery.held_back.update(decided.held)
         left_out[:] = decided.left_out
         return decided.withdrawn, decided.added
