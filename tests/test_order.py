@@ -40,6 +40,12 @@ def test_an_audience_with_segments_does_as_well():
     assert order(audience, {1: A}).audience.frame["status"].value_counts()["excluded"] == 50
 
 
+def test_whom_the_caller_excludes_are_not_those_whose_segment_has_no_message():
+    taken = order(CUSTOMERS, {1: A}, by="seg", exclude=FIFTY[:2])
+    assert taken.excluded.tolist() == [int(phone) for phone in FIFTY[:2]]
+    assert taken.audience.frame["status"].value_counts()["excluded"] == 52
+
+
 def test_a_segment_that_has_a_message_and_no_row_is_told():
     assert order(CUSTOMERS, {1: A, "x": B}, by="seg").idle == ("x",)
 

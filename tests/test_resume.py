@@ -260,6 +260,32 @@ def test_an_interrupted_schedule_that_is_past_is_not_sent_at_once(sandbox, clien
     assert len(sandbox.sent) == 100
 
 
+def unreachable(*_, **__):
+    raise ef.Unreachable("no network")
+
+
+def test_segments_sent_one_after_the_other_in_a_campaign_do_not_drop_each_others_unfinished_batches(
+    sandbox, client, message, monkeypatch
+):
+    df = pd.DataFrame({"sdt": [*FIFTY, *MORE], "seg": ["vip"] * 50 + ["new"] * 50})
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", unreachable)
+        sent(df, {"vip": message}, client, by="seg", campaign="Tết")
+    other = ef.Message("Chao mung!", "Baotrixemay")
+    sent(df, {"new": other}, client, by="seg", campaign="Tết")
+    assert sandbox.sent.groupby("content")["phone"].agg(set).to_dict() == {
+        message.content: set(FIFTY),
+        other.content: set(MORE),
+    }
+
+
+def test_a_row_without_a_segment_does_not_keep_its_number_from_being_settled_in_another(sandbox, client, message, died):
+    df = pd.DataFrame({"sdt": [FIFTY[0], *FIFTY], "seg": [None] + ["vip"] * 50})
+    died(df, {"vip": message}, 0, after=False, by="seg", campaign="Tết")
+    assert counts(sent(df, {"vip": message}, client, by="seg", campaign="Tết")) == {"accepted": 50, "excluded": 1}
+    assert len(sandbox.sent) == 50
+
+
 # Uncertain
 
 
