@@ -110,7 +110,8 @@ def take_order(
         for key, start, end in zip(there, borders, borders[1:], strict=False)
         if key in messages
     ]
-    idle = tuple(str(key) for key in messages if key not in set(there))
+    present = set(there)
+    idle = tuple(str(key) for key in messages if key not in present)
     return Order(name, audience, tuple(groups), idle)
 
 
