@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import wire
+from esms_frames import journal, wire
 from esms_frames.delivery import ATTEMPTS
 from esms_frames.results import Status
 
@@ -579,6 +579,21 @@ def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_lose
     assert set(counts(done)) == {"accepted", "refused"}
     assert counts(done)["refused"] < 60
     assert sandbox.sent["phone"].is_unique
+
+
+def test_splitting_reads_the_halves_and_not_the_whole_campaign(poisoned, message, monkeypatch):
+    customers = many(6_000)
+    client = poisoned(blocked=[customers["sdt"].iloc[0]]).client()
+    read, real, split = [], journal._batch, ef.Journal.split
+
+    def counted(*arguments, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "_batch", lambda *row: read.append(1) or real(*row))
+            return split(*arguments, **options)
+
+    monkeypatch.setattr(ef.Journal, "split", counted)
+    run(ef.prepare(customers, max_batch=60), message, client, campaign="Tết", concurrency=1)
+    assert len(read) == 2
 
 
 def test_a_refusal_after_an_attempt_without_an_answer_is_not_split(client, message, judge):
