@@ -132,6 +132,7 @@ def allocate(
     def count(numbers: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.bincount(batch_of[numbers], minlength=len(unfinished))
 
+    start = np.searchsorted(batch_of, np.arange(len(unfinished) + 1))
     corrected = (count(absent) == 0) & (count(other_kind) > 0)
     replaced = abandoned & ((count(out) > 0) | too_small | corrected)
     while True:
@@ -142,9 +143,11 @@ def allocate(
             _key(group): some[is_free]
             for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)
         }
+        more: dict[Key, list[NDArray[np.int32]]] = {}
         for n in np.flatnonzero(replaced & (count(others) > 0)):
-            key = _key(unfinished[n])
-            wanted[key] = np.concatenate([wanted.get(key, _NOBODY), held[others & (batch_of == n)]])
+            here = slice(start[n], start[n + 1])
+            more.setdefault(_key(unfinished[n]), []).append(held[here][others[here]])
+        wanted |= {key: np.concatenate([wanted.get(key, _NOBODY), *some]) for key, some in more.items()}
         stranded = [
             n
             for n in np.flatnonzero(replaced & (count(others) > 0))

@@ -174,6 +174,16 @@ def test_what_may_have_left_is_tried_again_though_its_numbers_have_had_enough_si
     assert decide([], batches=[there], had=range(4)).held == {}
 
 
+def test_many_batches_are_replaced_without_touching_all_numbers_for_each(monkeypatch):
+    several = [batch(n, range(30 * n, 30 * n + 30)) for n in range(200)]
+    touched, real = [], np.concatenate
+    monkeypatch.setattr(np, "concatenate", lambda arrays: touched.append(sum(map(len, arrays))) or real(arrays))
+    decided = decide([], excluded=range(0, 6000, 30), batches=several)
+    assert len(decided.withdrawn) == 200
+    assert len(added(decided)) == 5800
+    assert sum(touched) < 10 * 6000
+
+
 some = st.sets(st.integers(0, 40), max_size=25)
 status = st.sampled_from(["planned", "sending", "unknown", "accepted", "already_sent", "refused"])
 kinds = st.sampled_from([(CARE, frozenset()), (OTHER, frozenset()), (ADVERT, ALL)])
