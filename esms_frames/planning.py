@@ -8,22 +8,26 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import clock
-from esms_frames.allocation import allocate
+from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import check_floor
 from esms_frames.client import SANDBOX
 from esms_frames.consent import FIRST_HOUR, LAST_HOUR, Rule, next_allowed_time, outside_hours, switched_off
+from esms_frames.delivery import may_be_sent
 from esms_frames.errors import InvalidInput, TooFewRecipients, WouldFail
 from esms_frames.journal import UNFINISHED, Journal
 from esms_frames.order import some_of, take_order
 from esms_frames.personal import fields_of
 from esms_frames.plan import MESSAGE_COLUMNS, Plan
 from esms_frames.preflight import Answers, ask, parcels_of
+from esms_frames.results import Outcome, Status
 from esms_frames.schema import Scope
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection, Hashable, Mapping, Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from esms_frames.allocation import Allocation
     from esms_frames.audience import Audience
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from esms_frames.preflight import Parcel
 
 _NOBODY = np.empty(0, dtype=np.int32)
+_DONE = Outcome(Status.ALREADY_SENT, "by this campaign, or about to be")
+_ASKED_ABOUT = Outcome(Status.UNKNOWN, "it may have been sent: the gateway is asked about it before anything else")
 
 
 def plan(
@@ -112,20 +118,26 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
     """Plan what an order would do, given what the journal has."""
     scope = _scope(order, client, journal)
 
-    def consider(known: Known) -> tuple[Allocation, list[Batch]]:
+    def consider(known: Known) -> tuple[Allocation, list[Batch], list[LeftOut]]:
         decided = allocate(order.groups, order.excluded, known, order.campaign, order.audience.max_batch)
-        done_with = {batch.id for batch in decided.withdrawn} | set(decided.held)
-        return decided, [batch for batch in known.batches if batch.status in UNFINISHED and batch.id not in done_with]
+        withdrawn = {batch.id for batch in decided.withdrawn}
+        there = [batch for batch in known.batches if batch.status in LIVE and batch.id not in withdrawn]
+        aside = [LeftOut(batch.numbers, why) for batch in there if (why := _why_not_tried(batch, decided)) is not None]
+        return decided, [batch for batch in there if _why_not_tried(batch, decided) is None], aside
 
-    decided, unfinished = journal.consult(scope, consider)
+    decided, unfinished, aside = journal.consult(scope, consider)
     parcels = parcels_of([*unfinished, *decided.added])
-    answers = ask(client, parcels) if client is not None and parcels else Answers()
+    # What may have been taken may have been paid for, so the gateway is asked about the rest.
+    certain = parcels_of([*(batch for batch in unfinished if batch.uncertain_since is None), *decided.added])
+    answers = ask(client, certain) if client is not None and certain else Answers()
+    if answers.price is not None and len(certain) < len(parcels):
+        answers.price_basis += ", without what may have been sent already"
     problems, warnings = _problems(order), _warnings(order, decided, unfinished, parcels)
     return Plan(
         campaign=order.campaign,
         rows=len(order.audience.frame),
         recipients=sum(len(parcel.numbers) for parcel in parcels),
-        rejected=_rejected(order, decided, parcels),
+        rejected=_rejected(order, [*aside, *decided.left_out], parcels),
         messages=_messages(parcels),
         price=answers.price,
         price_basis=answers.price_basis,
@@ -185,7 +197,18 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
     return warnings + sorted(filter(None, off))
 
 
-def _rejected(order: Order, decided: Allocation, parcels: Sequence[Parcel]) -> pd.DataFrame:
+def _why_not_tried(batch: Batch, decided: Allocation) -> Outcome | None:
+    """Say why a batch of the campaign would not be sent; None where it would."""
+    if batch.status not in UNFINISHED:
+        return _DONE
+    if batch.id in decided.held:
+        return Outcome(Status.NOT_SENT if batch.status == "planned" else Status.UNKNOWN, decided.held[batch.id])
+    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since):
+        return _ASKED_ABOUT
+    return None
+
+
+def _rejected(order: Order, left_out: Sequence[LeftOut], parcels: Sequence[Parcel]) -> pd.DataFrame:
     audience = order.audience.summary()
     rows = [
         tuple(row)
@@ -193,11 +216,13 @@ def _rejected(order: Order, decided: Allocation, parcels: Sequence[Parcel]) -> p
     ]
     rest = np.concatenate([_NOBODY, *(group.numbers for group in order.groups)])
     rest = rest[~np.isin(rest, np.concatenate([_NOBODY, *(parcel.numbers for parcel in parcels)]))]
-    for some in decided.left_out:
-        is_left = np.isin(rest, some.numbers)
-        rows.append((str(some.outcome.status), some.outcome.reason, int(is_left.sum())))
+    alike: dict[Outcome, list[NDArray[np.int32]]] = {}
+    for some in left_out:
+        alike.setdefault(some.outcome, []).append(some.numbers)
+    for outcome, several in alike.items():
+        is_left = np.isin(rest, np.concatenate(several))
+        rows.append((str(outcome.status), outcome.reason, int(is_left.sum())))
         rest = rest[~is_left]
-    rows.append(("already_sent", "by this campaign, or about to be", len(rest)))
     table = pd.DataFrame([row for row in rows if row[2]], columns=["status", "reason", "rows"])
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
 
