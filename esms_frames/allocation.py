@@ -14,6 +14,7 @@ from esms_frames.audience import equal_batches
 from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT, Rule, over_cap
 from esms_frames.journal import UNFINISHED, NewBatch
 from esms_frames.results import Outcome, Status
+from esms_frames.schema import FORGOTTEN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -44,6 +45,8 @@ _TOO_SMALL_TO_REPEAT = (
 
 
 _DO_NOT_CONTACT = Outcome(Status.EXCLUDED, REASON_DO_NOT_CONTACT)
+_PAST = "Its schedule is past: send to it with a later one, or with none."
+_EXPIRED = Outcome(Status.NOT_SENT, _PAST)
 _CAPPED = Outcome(Status.CAPPED, REASON_CAPPED)
 
 
@@ -108,10 +111,14 @@ def allocate(
     Unfinished batches stay as they are, whoever is in the groups. But one that never left, and whose run has ended, is
     replaced when it holds somebody who is not to be texted now, when it has become too small, or when all its numbers are
     in the groups and some of them with another message or under other rules. The others of a replaced batch still get what
-    they were to get. Where they are too few for a batch of their own, it is not replaced, and not tried either.
+    they were to get. Where they are too few for a batch of their own, it is not replaced, and not tried either. One whose
+    schedule is past can't leave any more: it is replaced as soon as anybody of it is in the groups with another message,
+    and nobody else of it gets anything.
     """
     unfinished = [batch for batch in known.batches if batch.status in UNFINISHED]
     abandoned = np.array([batch.is_abandoned for batch in unfinished], dtype=bool)
+    now = clock.now()
+    expired = np.array([(batch.message.send_at or now) < now for batch in unfinished], dtype=bool) & abandoned
     too_small = np.array([len(batch.numbers) < batch.floor for batch in unfinished], dtype=bool)
     ready, group_of = _joined(groups)
     held, batch_of = _joined(unfinished)
@@ -135,13 +142,15 @@ def allocate(
     other_kind = np.zeros(len(held), dtype=bool)
     there = place >= 0
     other_kind[there] = np.array(kind_of_group)[group_of[place[there]]] != np.array(kind_of_batch)[batch_of[there]]
-    absent, others = ~there & ~held_excluded, ~there & ~out
+    absent, others = ~there & ~held_excluded, ~there & ~out & ~expired[batch_of]
 
     def count(numbers: NDArray[np.bool_]) -> NDArray[np.int64]:
         return np.bincount(batch_of[numbers], minlength=len(unfinished))
 
+    start = np.searchsorted(batch_of, np.arange(len(unfinished) + 1))
     corrected = (count(absent) == 0) & (count(other_kind) > 0)
     replaced = abandoned & ((count(out) > 0) | too_small | corrected)
+    replaced = np.where(expired, count(other_kind) > 0, replaced)
     while True:
         gone = {unfinished[n].id for n in np.flatnonzero(replaced)}
         busy, _ = _joined([batch for batch in known.batches if batch.status in LIVE and batch.id not in gone])
@@ -150,9 +159,11 @@ def allocate(
             _key(group): some[is_free]
             for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)
         }
+        more: dict[Key, list[NDArray[np.int32]]] = {}
         for n in np.flatnonzero(replaced & (count(others) > 0)):
-            key = _key(unfinished[n])
-            wanted[key] = np.concatenate([wanted.get(key, _NOBODY), held[others & (batch_of == n)]])
+            here = slice(start[n], start[n + 1])
+            more.setdefault(_key(unfinished[n]), []).append(held[here][others[here]])
+        wanted |= {key: np.concatenate([wanted.get(key, _NOBODY), *some]) for key, some in more.items()}
         stranded = [
             n
             for n in np.flatnonzero(replaced & (count(others) > 0))
@@ -168,17 +179,21 @@ def allocate(
         LeftOut(ready[ready_capped], _CAPPED),
         LeftOut(held[held_listed & replaced[batch_of]], _DO_NOT_CONTACT),
         LeftOut(held[held_capped & replaced[batch_of]], _CAPPED),
+        LeftOut(held[~there & ~out & (expired & replaced)[batch_of]], _EXPIRED),
     ]
     for key, numbers in wanted.items():
-        if len(numbers) < key.floor:
+        if len(numbers) < max(key.floor, 1):
             left_out.append(LeftOut(numbers, Outcome(Status.NOT_SENT, _too_few(key, len(numbers), campaign))))
         else:
             added += _batches(campaign, key, numbers, known.request_ids, max_batch)
-    not_tried = (count(held_excluded | held_listed) > 0) | (abandoned & (count(out) > 0)) | too_small
+    not_tried = (count(held_excluded | held_listed) > 0) | (abandoned & (count(out) > 0)) | too_small | expired
     return Allocation(
         withdrawn=[unfinished[n] for n in np.flatnonzero(replaced)],
         added=added,
-        held={unfinished[n].id: _why_held(unfinished[n], too_small[n]) for n in np.flatnonzero(not_tried & ~replaced)},
+        held={
+            unfinished[n].id: _why_held(unfinished[n], is_expired=expired[n], is_too_small=too_small[n])
+            for n in np.flatnonzero(not_tried & ~replaced)
+        },
         left_out=[some for some in left_out if len(some.numbers)],
     )
 
@@ -271,7 +286,9 @@ def _capped(groups: Sequence[Group], abandoned: Sequence[Batch], known: Known) -
     return np.concatenate(found)
 
 
-def _why_held(batch: Batch, is_too_small: bool) -> str:
+def _why_held(batch: Batch, *, is_expired: bool, is_too_small: bool) -> str:
+    if is_expired:
+        return _PAST
     if not is_too_small:
         return _HELD
     return (_TOO_SMALL if batch.status == "planned" else _TOO_SMALL_TO_REPEAT).format(len(batch.numbers), batch.floor)

@@ -80,7 +80,9 @@ def summarize(
     try:
         summed = facts.groupby(keys, observed=True, dropna=False, sort=False).sum()
     except TypeError:
-        raise InvalidInput("by holds lists or the like, which make no groups: make them text or numbers first.") from None
+        raise InvalidInput(
+            "by holds lists or the like, which make no groups: make them text or numbers first."
+        ) from None
     if by is None and facts.empty:
         summed = pd.DataFrame(0, index=["all"], columns=facts.columns)
     return _in_order(_presented(summed, tracked=is_tracked(results)), keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -281,8 +282,11 @@ def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection
 def _segments(df: pd.DataFrame, by: Any) -> Any:
     """Read the segment of each row, as ``groupby`` takes it, as a categorical."""
     values = by
-    if isinstance(by, pd.DataFrame) or getattr(by, "ndim", 1) != 1:
-        raise InvalidInput("by holds several columns: name one, or pass a Series with the segment of each row.")
+    if isinstance(by, (Mapping, set, frozenset, Iterator, pd.DataFrame)) or getattr(by, "ndim", 1) > 1:
+        raise InvalidInput(
+            f"by is a {type(by).__name__}, which does not give one value a row, in order: name a column, or give a list, a "
+            "Series or an array."
+        )
     if isinstance(by, (pd.Series, pd.Index)) or (pd.api.types.is_list_like(by) and not isinstance(by, tuple)):
         if len(by) != len(df) or (isinstance(by, pd.Series) and not by.index.equals(df.index)):
             raise InvalidInput(
@@ -290,7 +294,7 @@ def _segments(df: pd.DataFrame, by: Any) -> Any:
                 "index."
             )
     else:
-        found = [place for place, name in enumerate(df.columns) if name == by]
+        found = [] if by is pd.NA else [place for place, name in enumerate(df.columns) if name == by]
         if len(found) != 1:
             raise InvalidInput(
                 f"by names {shown(by)} and the data has {len(found) or 'no'} such column{'s' if found else ''}: it has "
@@ -301,7 +305,7 @@ def _segments(df: pd.DataFrame, by: Any) -> Any:
         return pd.Categorical(values).remove_unused_categories()
     except TypeError:
         raise InvalidInput(
-            "by holds lists or the like, which are no segments: make them text or numbers first."
+            "by holds lists or other values that can't name a segment: give text, numbers or dates."
         ) from None
 
 

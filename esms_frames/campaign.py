@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import Audience, check_floor, drafted, ready_frame
 from esms_frames.client import SANDBOX, check_client
 from esms_frames.consent import switched_off
-from esms_frames.delivery import Delivery
+from esms_frames.delivery import Delivery, may_be_sent
 from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
@@ -158,7 +159,6 @@ def send(
         data, message, campaign=campaign, phone=phone, by=by, exclude=exclude, rules_off=rules_off, rules_on=rules_on
     )
     check_floor(order.audience)
-    check_hours(order)
     book = _opened(journal)
     if checks:
         refuse_what_would_fail(order, client, book)
@@ -282,7 +282,13 @@ def _run(
     left_out: list[LeftOut] = []
 
     def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
-        decided = allocate(groups, excluded, known, scope.name, max_batch)
+        # What `settle` left open may have been sent, by a run that an older copy of a journal does not know of: it stays.
+        certain = [
+            batch if may_be_sent(batch, batch.uncertain_since) else replace(batch, is_abandoned=False)
+            for batch in known.batches
+        ]
+        decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
+        check_hours(decided.added)
         delivery.held_back.update(decided.held)
         left_out[:] = decided.left_out
         return decided.withdrawn, decided.added

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from esms_frames import columns
 from esms_frames.errors import JournalError
 from esms_frames.schema import (
+    FORGOTTEN,
     UNFINISHED,
     batches,
     campaigns,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AT_ONCE = 200  # batches in memory: a million numbers
-_FORGOTTEN = "forgotten-"
 
 
 def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callable[[Any], bool]) -> pd.DataFrame:
@@ -167,8 +167,8 @@ def _cut_ties(connection: sa.Connection) -> None:
     may_be_sent_again = sa.and_(batches.c.status.in_(UNFINISHED), ~emptied)
     connection.execute(
         sa.update(batches)
-        .where(batches.c.request_id.not_like(f"{_FORGOTTEN}%"), present(batches) < batches.c.size, ~may_be_sent_again)
-        .values(request_id=sa.literal(_FORGOTTEN) + sa.cast(batches.c.id, sa.Text))
+        .where(batches.c.request_id.not_like(f"{FORGOTTEN}%"), present(batches) < batches.c.size, ~may_be_sent_again)
+        .values(request_id=sa.literal(FORGOTTEN) + sa.cast(batches.c.id, sa.Text))
     )
     named = sa.or_(batches.c.content != "", batches.c.segment.is_not(None))
     connection.execute(sa.update(batches).where(emptied, named).values(content="", segment=None))

@@ -130,6 +130,11 @@ class Journal:
         When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, or on a drive that
         does not lock files. Nothing is sent then.
 
+    Notes
+    -----
+    An older copy that is put back does not know of what was sent since. Batches that it holds are safe, for they go out
+    under their own request ids; so resume its campaigns first, before you send them to other people or with other texts.
+
     Examples
     --------
     >>> import tempfile
@@ -506,7 +511,7 @@ class Journal:
                 return []
             parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
             numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
-            return [batch for batch in self._read(connection, scope) if batch.number in numbers]
+            return self._read(connection, scope, batches.c.number.in_(numbers))
 
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
@@ -565,13 +570,14 @@ class Journal:
             connection.execute(sa.update(batches).where(batches.c.planned_by == run).values(planned_by=None))
             connection.execute(sa.update(batches).where(batches.c.holder == run).values(holder=None, held_until=None))
 
-    def _read(self, connection: sa.Connection, scope: Scope) -> list[Batch]:
+    def _read(self, connection: sa.Connection, scope: Scope, *which: sa.ColumnElement[bool]) -> list[Batch]:
         query = (
             sa.select(batches)
             .where(
                 batches.c.campaign_id == scope.id,
                 batches.c.status.not_in(["withdrawn", "split"]),
                 batches.c.phones != "",  # all forgotten: there is nobody to say anything of
+                *which,
             )
             .order_by(batches.c.number)
         )

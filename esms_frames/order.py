@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import phones
-from esms_frames.audience import Audience, drafted, only_segments
+from esms_frames.audience import REASON_EXCLUDED, Audience, drafted, only_segments
 from esms_frames.consent import Rule, rules_for
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH, Message, SmsType, check_not_past, checked_campaign, strip_accents
@@ -58,8 +58,9 @@ class Order:
 
     @property
     def excluded(self) -> NDArray[np.int32]:
-        """The numbers that the caller excludes."""
-        return numbers_of(self.audience.frame, "excluded")
+        """The numbers that the caller excludes; not those of rows that are left out for want of a segment or message."""
+        frame = self.audience.frame
+        return numbers_of(frame[(frame["reason"] == REASON_EXCLUDED).to_numpy(dtype=bool)], "excluded")
 
 
 def take_order(
@@ -109,7 +110,8 @@ def take_order(
         for key, start, end in zip(there, borders, borders[1:], strict=False)
         if key in messages
     ]
-    idle = tuple(str(key) for key in messages if key not in set(there))
+    present = set(there)
+    idle = tuple(str(key) for key in messages if key not in present)
     return Order(name, audience, tuple(groups), idle)
 
 

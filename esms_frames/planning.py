@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import clock
-from esms_frames.allocation import allocate
+from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import check_floor
 from esms_frames.client import SANDBOX, check_client
 from esms_frames.consent import FIRST_HOUR, LAST_HOUR, Rule, next_allowed_time, outside_hours, switched_off
+from esms_frames.delivery import may_be_sent
 from esms_frames.errors import InvalidInput, TooFewRecipients, WouldFail
 from esms_frames.journal import UNFINISHED, Journal
 from esms_frames.order import some_of, take_order
 from esms_frames.personal import fields_of
 from esms_frames.plan import MESSAGE_COLUMNS, Plan
 from esms_frames.preflight import Answers, ask, parcels_of
+from esms_frames.results import Outcome, Status
 from esms_frames.schema import Scope
 
 if TYPE_CHECKING:
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Mapping, Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from esms_frames.allocation import Allocation
     from esms_frames.audience import Audience
     from esms_frames.client import Client
-    from esms_frames.journal import Batch, Known
+    from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
     from esms_frames.order import Order
     from esms_frames.preflight import Parcel
 
 _NOBODY = np.empty(0, dtype=np.int32)
+_DONE = Outcome(Status.ALREADY_SENT, "by this campaign, or about to be")
+_ASKED_ABOUT = Outcome(Status.UNKNOWN, "it may have been sent: the gateway is asked about it before anything else")
 
 
 def plan(
@@ -96,10 +102,10 @@ def plan(
     return plan_order(order, client, journal if isinstance(journal, Journal) else Journal(journal))
 
 
-def check_hours(order: Order) -> None:
-    """Refuse advertising at a time at which it may not go out."""
-    for group in order.groups:
-        if Rule.SENDING_HOURS in group.rules and (why := outside_hours(group.message.send_at or clock.now())):
+def check_hours(added: Sequence[NewBatch]) -> None:
+    """Refuse new batches of advertising at a time at which it may not go out."""
+    for batch in added:
+        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
             raise InvalidInput(why)
 
 
@@ -114,20 +120,26 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
     """Plan what an order would do, given what the journal has."""
     scope = _scope(order, client, journal)
 
-    def consider(known: Known) -> tuple[Allocation, list[Batch]]:
+    def consider(known: Known) -> tuple[Allocation, list[Batch], list[LeftOut]]:
         decided = allocate(order.groups, order.excluded, known, order.campaign, order.audience.max_batch)
-        done_with = {batch.id for batch in decided.withdrawn} | set(decided.held)
-        return decided, [batch for batch in known.batches if batch.status in UNFINISHED and batch.id not in done_with]
+        withdrawn = {batch.id for batch in decided.withdrawn}
+        there = [batch for batch in known.batches if batch.status in LIVE and batch.id not in withdrawn]
+        aside = [LeftOut(batch.numbers, why) for batch in there if (why := _why_not_tried(batch, decided)) is not None]
+        return decided, [batch for batch in there if _why_not_tried(batch, decided) is None], aside
 
-    decided, unfinished = journal.consult(scope, consider)
+    decided, unfinished, aside = journal.consult(scope, consider)
     parcels = parcels_of([*unfinished, *decided.added])
-    answers = ask(client, parcels) if client is not None and parcels else Answers()
-    problems, warnings = _problems(order), _warnings(order, decided, unfinished, parcels)
+    # What may have been taken may have been paid for, so the gateway is asked about the rest.
+    certain = parcels_of([*(batch for batch in unfinished if batch.uncertain_since is None), *decided.added])
+    answers = ask(client, certain) if client is not None and certain else Answers()
+    if answers.price is not None and len(certain) < len(parcels):
+        answers.price_basis += ", without what may have been sent already"
+    problems, warnings = _problems(order, decided), _warnings(order, decided, unfinished, parcels)
     return Plan(
         campaign=order.campaign,
         rows=len(order.audience.frame),
         recipients=sum(len(parcel.numbers) for parcel in parcels),
-        rejected=_rejected(order, decided, parcels),
+        rejected=_rejected(order, [*aside, *decided.left_out], parcels),
         messages=_messages(parcels),
         price=answers.price,
         price_basis=answers.price_basis,
@@ -145,19 +157,20 @@ def _scope(order: Order, client: Client | None, journal: Journal) -> Scope:
     return live[0] if len(live) == 1 else Scope(0, order.campaign, "", "")
 
 
-def _problems(order: Order) -> list[str]:
+def _problems(order: Order, decided: Allocation) -> list[str]:
     problems = []
     try:
         check_floor(order.audience)
     except TooFewRecipients as error:
         problems.append(str(error))
     try:
-        check_hours(order)
+        check_hours(decided.added)
     except InvalidInput as error:
         problems.append(str(error))
     if names := [name for group in order.groups for name in fields_of(group.message.content)]:
         problems.append(
-            f"The text holds {{{names[0]}}} as it stands: fill it in with message.for_each(df), or send it so with checks=False."
+            f"The text holds {{{names[0]}}} as it stands: fill it in with message.for_each(df), or send it so with "
+            "checks=False."
         )
     return problems
 
@@ -182,15 +195,24 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
             f"{more:,} recipients that an interrupted run has left are not in this data, and are texted too."
         )
     if decided.held:
-        some = "batch holds" if len(decided.held) == 1 else "batches hold"
-        warnings.append(
-            f"{len(decided.held):,} unfinished {some} somebody who is not to be texted, and can't be sent as it is planned."
-        )
+        (why, *_), count = decided.held.values(), len(decided.held)
+        warnings.append(f"{count:,} unfinished batch{'es' if count > 1 else ''} can't be sent as planned: {why}")
     off = {switched_off(group.rules, group.message.sms_type) for group in order.groups} - {None}
     return warnings + sorted(filter(None, off))
 
 
-def _rejected(order: Order, decided: Allocation, parcels: Sequence[Parcel]) -> pd.DataFrame:
+def _why_not_tried(batch: Batch, decided: Allocation) -> Outcome | None:
+    """Say why a batch of the campaign would not be sent; None where it would."""
+    if batch.status not in UNFINISHED:
+        return _DONE
+    if batch.id in decided.held:
+        return Outcome(Status.NOT_SENT if batch.status == "planned" else Status.UNKNOWN, decided.held[batch.id])
+    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since):
+        return _ASKED_ABOUT
+    return None
+
+
+def _rejected(order: Order, left_out: Sequence[LeftOut], parcels: Sequence[Parcel]) -> pd.DataFrame:
     audience = order.audience.summary()
     rows = [
         tuple(row)
@@ -198,11 +220,13 @@ def _rejected(order: Order, decided: Allocation, parcels: Sequence[Parcel]) -> p
     ]
     rest = np.concatenate([_NOBODY, *(group.numbers for group in order.groups)])
     rest = rest[~np.isin(rest, np.concatenate([_NOBODY, *(parcel.numbers for parcel in parcels)]))]
-    for some in decided.left_out:
-        is_left = np.isin(rest, some.numbers)
-        rows.append((str(some.outcome.status), some.outcome.reason, int(is_left.sum())))
+    alike: dict[Outcome, list[NDArray[np.int32]]] = {}
+    for some in left_out:
+        alike.setdefault(some.outcome, []).append(some.numbers)
+    for outcome, several in alike.items():
+        is_left = np.isin(rest, np.concatenate(several))
+        rows.append((str(outcome.status), outcome.reason, int(is_left.sum())))
         rest = rest[~is_left]
-    rows.append(("already_sent", "by this campaign, or about to be", len(rest)))
     table = pd.DataFrame([row for row in rows if row[2]], columns=["status", "reason", "rows"])
     return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
 

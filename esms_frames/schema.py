@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 UNFINISHED = ("planned", "sending", "unknown")
 """The statuses of batches that may still have to be sent."""
 
+FORGOTTEN = "forgotten-"
+"""How the request ids begin that stand for those that were derived from numbers which are forgotten."""
+
 _metadata = sa.MetaData()
 _journal = sa.Table("journal", _metadata, sa.Column("version", sa.Integer, nullable=False))
 campaigns = sa.Table(

@@ -174,6 +174,16 @@ def test_what_may_have_left_is_tried_again_though_its_numbers_have_had_enough_si
     assert decide([], batches=[there], had=range(4)).held == {}
 
 
+def test_many_batches_are_replaced_without_touching_all_numbers_for_each(monkeypatch):
+    several = [batch(n, range(30 * n, 30 * n + 30)) for n in range(200)]
+    touched, real = [], np.concatenate
+    monkeypatch.setattr(np, "concatenate", lambda arrays: touched.append(sum(map(len, arrays))) or real(arrays))
+    decided = decide([], excluded=range(0, 6000, 30), batches=several)
+    assert len(decided.withdrawn) == 200
+    assert len(added(decided)) == 5800
+    assert sum(touched) < 10 * 6000
+
+
 some = st.sets(st.integers(0, 40), max_size=25)
 status = st.sampled_from(["planned", "sending", "unknown", "accepted", "already_sent", "refused"])
 kinds = st.sampled_from([(CARE, frozenset()), (OTHER, frozenset()), (ADVERT, ALL)])
@@ -270,3 +280,31 @@ def test_the_same_batch_has_the_same_request_id_and_another_has_another():
     ids = {first, request_id("b", some), request_id("a", some[1:]), request_id("a", some, [first])}
     assert len(ids) == 4
     assert max(map(len, ids)) <= 50
+
+
+# A schedule that is past
+
+
+def test_a_batch_whose_schedule_is_past_is_replaced_for_whoever_is_in_the_data_and_for_nobody_else(at):
+    at("2030-01-31 08:00")
+    before = ef.Message("A", "Baotrixemay", send_at="2030-01-31 09:00")
+    later = ef.Message("A", "Baotrixemay", send_at="2030-02-01 09:00")
+    there = batch(1, range(6), message=before)
+    at("2030-01-31 10:00")
+    decided = decide([group(range(1, 6), later)], batches=[there])
+    assert decided.withdrawn == [there]
+    assert added(decided) == [1, 2, 3, 4, 5]
+    (left,) = decided.left_out
+    assert (left.numbers.tolist(), left.outcome.reason.split(":")[0]) == ([0], "Its schedule is past")
+    resumed = decide([], batches=[there])
+    assert (resumed.withdrawn, resumed.added) == ([], [])
+    assert "Its schedule is past" in resumed.held[1]
+
+
+def test_nobody_is_no_batch_whatever_the_floor():
+    assert allocate([Group(None, CARE, frozenset(), 0, numbers())], numbers(), known(), "Tết", 5).added == []
+
+
+def test_once_ids_were_forgotten_the_same_numbers_get_another():
+    some = np.arange(901888410, 901888460, dtype=np.int32)
+    assert request_id("a", some, ["forgotten-1"]) != request_id("a", some)

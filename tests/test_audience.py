@@ -270,3 +270,21 @@ def test_a_number_of_two_segments_is_ready_in_the_first_that_counts():
     assert only.frame["status"].tolist() == ["excluded"] * 50 + ["ready"] * 50
     assert set(only.frame["reason"].iloc[:50]) == {"no message for its segment"}
     assert set(audience.frame["status"].iloc[50:]) == {"duplicate"}  # the first audience is as it was
+
+
+@pytest.mark.parametrize(
+    "by",
+    [
+        dict.fromkeys(range(40), "vip"),  # groupby would look labels of the index up in it
+        set(range(40)),
+        iter(["vip"] * 40),
+        pd.DataFrame({"seg": ["vip"] * 40}),
+        np.array([["vip"]] * 40),
+        [["vip"]] * 40,
+        pd.NA,
+    ],
+)
+def test_what_gives_no_segment_row_by_row_is_refused_in_a_sentence(by):
+    df = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    with pytest.raises(ef.InvalidInput, match=r"^by "):
+        ef.prepare(df, by=by)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import wire
+from esms_frames import journal, wire
 from esms_frames.delivery import ATTEMPTS
 from esms_frames.results import Status
 
@@ -584,6 +584,21 @@ def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_lose
     assert sandbox.sent["phone"].is_unique
 
 
+def test_splitting_reads_the_halves_and_not_the_whole_campaign(poisoned, message, monkeypatch):
+    customers = many(6_000)
+    client = poisoned(blocked=[customers["sdt"].iloc[0]]).client()
+    read, real, split = [], journal._batch, ef.Journal.split
+
+    def counted(*arguments, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, "_batch", lambda *row: read.append(1) or real(*row))
+            return split(*arguments, **options)
+
+    monkeypatch.setattr(ef.Journal, "split", counted)
+    run(ef.prepare(customers, max_batch=60), message, client, campaign="Tết", concurrency=1)
+    assert len(read) == 2
+
+
 def test_a_refusal_after_an_attempt_without_an_answer_is_not_split(client, message, judge):
     judge.verdicts = {0: [ef.NoAnswer("cut"), ef.Refused(99)]}
     assert counts(run(many(5_000), message, client)) == {"unknown": 5_000}
@@ -760,3 +775,18 @@ def test_progress_may_be_a_function_and_what_it_raises_interrupts_the_run(sandbo
     assert counts(there)["accepted"] == len(sandbox.sent) < 50_000
     assert counts(ef.resume("Tết", client, rate=None, progress=seen.append)) == {"accepted": 50_000}
     assert sandbox.sent["phone"].is_unique
+
+
+def test_a_campaign_that_is_all_sent_can_be_looked_at_again_at_night(client, customers, at):
+    at("2030-01-31 21:00")
+    run(customers, ADVERT, client, campaign="Tết")
+    at("2030-01-31 23:00")
+    assert counts(run(customers, ADVERT, client, campaign="Tết")) == {"already_sent": 50}
+
+
+def test_a_segment_without_anybody_keeps_no_other_from_being_sent_at_night(client, at):
+    at("2030-01-31 23:00")
+    df = many(40).assign(seg="care")
+    df.loc[len(df)] = ["x", "advert"]
+    texts = {"care": ef.Message("Xin chao", "Baotrixemay"), "advert": ADVERT}
+    assert counts(run(df, texts, client, by="seg", campaign="Tết")) == {"accepted": 40, "invalid": 1}

@@ -40,6 +40,27 @@ def test_an_audience_with_segments_does_as_well():
     assert order(audience, {1: A}).audience.frame["status"].value_counts()["excluded"] == 50
 
 
+def test_many_segments_are_compared_once_each():
+    looks = []
+
+    class Name:
+        def __hash__(self):
+            looks.append(self)
+            return super().__hash__()
+
+    names = [Name() for _ in range(300)]
+    df = pd.DataFrame({"sdt": [f"09{n:08d}" for n in range(9000)]})
+    by = pd.Series([name for name in names for _ in range(30)], dtype=object)
+    assert len(order(df, dict.fromkeys(names, A), by=by).groups) == 300
+    assert len(looks) < 50_000
+
+
+def test_whom_the_caller_excludes_are_not_those_whose_segment_has_no_message():
+    taken = order(CUSTOMERS, {1: A}, by="seg", exclude=FIFTY[:2])
+    assert taken.excluded.tolist() == [int(phone) for phone in FIFTY[:2]]
+    assert taken.audience.frame["status"].value_counts()["excluded"] == 52
+
+
 def test_a_segment_that_has_a_message_and_no_row_is_told():
     assert order(CUSTOMERS, {1: A, "x": B}, by="seg").idle == ("x",)
 

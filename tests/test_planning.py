@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pandas as pd
@@ -103,7 +104,7 @@ def test_a_batch_that_is_not_tried_is_not_counted(client, message, monkeypatch):
         send(many(50), message, client, campaign="Tết")
     plan = ef.plan(many(100), message, client, campaign="Tết", exclude=["0900000001"])
     assert plan.recipients == 50
-    assert "1 unfinished batch holds somebody who is not to be texted" in plan.warnings[-1]
+    assert "1 unfinished batch can't be sent as planned: It holds somebody who is not to be texted" in plan.warnings[-1]
 
 
 # Segments
@@ -197,6 +198,52 @@ def test_what_has_been_paid_for_does_not_count_against_the_balance(message):
             "already_sent": 100,
             "accepted": 30,
         }
+
+
+def never_answered(client):
+    real = client.send
+
+    def send(*arguments, **options):
+        with suppress(ef.Refused):
+            real(*arguments, **options)
+        raise ef.NoAnswer("cut")
+
+    return send
+
+
+def test_what_may_have_been_paid_for_does_not_count_against_the_balance_either(message, customers, monkeypatch):
+    with ef.Sandbox(balance=50 * 850, prices={}) as sandbox:
+        client = sandbox.client()
+        with monkeypatch.context() as patch:
+            patch.setattr(client, "send", never_answered(client))
+            assert counts(send(customers, message, client)) == {"unknown": 50}
+        assert sandbox.balance == 0
+        assert counts(send(customers, message, client)) == {"accepted": 50}
+
+
+def test_what_is_uncertain_for_too_long_is_not_planned_and_keeps_no_other_from_it(sandbox, client, at, monkeypatch):
+    at("2030-01-31 08:00")
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", lambda *_, **__: (_ for _ in ()).throw(ef.NoAnswer("cut")))
+        send(many(30), ADVERT, client, campaign="Tết")
+    ef.Journal().forget(["0900000000"])  # fewer are left than the gateway would price
+    at("2030-02-09 08:00")
+    customers = many(100).iloc[1:]
+    plan = ef.plan(customers, ADVERT, client, campaign="Tết")
+    results = send(customers, ADVERT, client, campaign="Tết")
+    assert plan.recipients == counts(results)["accepted"] == 70
+    assert {status: rows for status, _, rows in plan.rejected.itertuples(index=False)} == {"unknown": 29}
+    assert counts(results)["unknown"] == 29
+
+
+def test_who_has_had_it_is_told_so_though_a_rule_would_keep_them_from_it_now(client, at):
+    at("2030-01-31 08:00")
+    for campaign in ("a", "b", "c"):
+        send(many(100), ADVERT, client, campaign=campaign)
+    ef.Journal().do_not_contact.add(["0900000003"])
+    plan = ef.plan(many(100), ADVERT, client, campaign="c")
+    assert rejected(plan) == {("already_sent", "by this campaign, or about to be"): 100}
+    assert counts(send(many(100), ADVERT, client, campaign="c")) == {"already_sent": 100}
 
 
 def test_a_text_that_fits_no_template_is_shown_against_the_nearest(customers):

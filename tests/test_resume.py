@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import sqlite3
 import tempfile
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -259,6 +260,32 @@ def test_an_interrupted_schedule_that_is_past_is_not_sent_at_once(sandbox, clien
     assert len(sandbox.sent) == 100
 
 
+def unreachable(*_, **__):
+    raise ef.Unreachable("no network")
+
+
+def test_segments_sent_one_after_the_other_in_a_campaign_do_not_drop_each_others_unfinished_batches(
+    sandbox, client, message, monkeypatch
+):
+    df = pd.DataFrame({"sdt": [*FIFTY, *MORE], "seg": ["vip"] * 50 + ["new"] * 50})
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", unreachable)
+        sent(df, {"vip": message}, client, by="seg", campaign="Tết")
+    other = ef.Message("Chao mung!", "Baotrixemay")
+    sent(df, {"new": other}, client, by="seg", campaign="Tết")
+    assert sandbox.sent.groupby("content")["phone"].agg(set).to_dict() == {
+        message.content: set(FIFTY),
+        other.content: set(MORE),
+    }
+
+
+def test_a_row_without_a_segment_does_not_keep_its_number_from_being_settled_in_another(sandbox, client, message, died):
+    df = pd.DataFrame({"sdt": [FIFTY[0], *FIFTY], "seg": [None] + ["vip"] * 50})
+    died(df, {"vip": message}, 0, after=False, by="seg", campaign="Tết")
+    assert counts(sent(df, {"vip": message}, client, by="seg", campaign="Tết")) == {"accepted": 50, "excluded": 1}
+    assert len(sandbox.sent) == 50
+
+
 # Uncertain
 
 
@@ -292,6 +319,29 @@ def test_what_the_gateway_cannot_be_asked_stays_unknown_and_named(sandbox, clien
         results = resumed("Tết", client)
     assert counts(results) == {"unknown": 50}
     assert "no word" in results["reason"].iloc[0]
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize(("corrected", "exclude"), [(None, FIFTY[:1]), ("Cam on!", None)])
+def test_an_older_copy_of_the_journal_replaces_no_batch_that_the_gateway_cannot_be_asked_about(
+    sandbox, client, message, at, tmp_path, corrected, exclude
+):
+    at("2030-01-31 08:00")
+    copy = tmp_path / "copy.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", lambda *_a, **_k: (_ for _ in ()).throw(ef.Unreachable("no network")))
+        sent(frame(FIFTY), message, client, campaign="Tết")
+    with closing(sqlite3.connect(os.environ["ESMS_JOURNAL"])) as here, closing(sqlite3.connect(copy)) as there:
+        here.backup(there)
+    sent(frame(FIFTY), message, client, campaign="Tết")  # what the copy does not know
+    at("2030-02-01 08:01")
+    text = ef.Message(corrected, "Baotrixemay") if corrected else message
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "sent_between", lambda *_a, **_k: (_ for _ in ()).throw(ef.NoAnswer("no word")))
+        results = sent(frame(FIFTY), text, client, campaign="Tết", journal=copy, exclude=exclude)
+    assert counts(results).get("accepted") is None
+    assert sandbox.sent["phone"].is_unique
+    assert counts(sent(frame(FIFTY), message, client, campaign="Tết", journal=copy)) == {"accepted": 50}
     assert len(sandbox.sent) == 50
 
 
