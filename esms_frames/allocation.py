@@ -11,10 +11,10 @@ import numpy as np
 
 from esms_frames import clock, numbering
 from esms_frames.audience import equal_batches
+from esms_frames.batch import NewBatch
 from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT, Rule, over_cap
-from esms_frames.journal import UNFINISHED, NewBatch
 from esms_frames.results import Outcome, Status
-from esms_frames.schema import FORGOTTEN
+from esms_frames.schema import FORGOTTEN, UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from esms_frames.journal import Batch, Known
+    from esms_frames.batch import Batch, Known
     from esms_frames.message import Message
     from esms_frames.order import Group
 

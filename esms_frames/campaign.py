@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from esms_frames.batch import Batch, Known, NewBatch
     from esms_frames.client import Client
     from esms_frames.delivery import Progress
-    from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
     from esms_frames.order import Group
     from esms_frames.schema import Scope

@@ -19,7 +19,8 @@ from esms_frames import clock
 from esms_frames.allocation import can_be_split, halves
 from esms_frames.consent import Rule, outside_hours
 from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
-from esms_frames.journal import UNFINISHED, run_name
+from esms_frames.runs import run_name
+from esms_frames.schema import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from esms_frames.batch import Attempt, Batch, NewBatch
     from esms_frames.client import Client
-    from esms_frames.journal import Attempt, Batch, Journal, NewBatch
+    from esms_frames.journal import Journal
     from esms_frames.schema import Scope
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in the journal, not on the screen

@@ -2,114 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-import psutil
 import sqlalchemy as sa
 
 from esms_frames import clock, columns, erasure, schema
-from esms_frames.consent import Rule, in_vietnam, rules_for
+from esms_frames.batch import Attempt, Batch, Known, NewBatch, batch_of, row_of
+from esms_frames.consent import in_vietnam
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
 from esms_frames.errors import InvalidInput, shown
 from esms_frames.history import advertised
-from esms_frames.message import Message, SmsType
 from esms_frames.number_list import read_list
-from esms_frames.schema import Scope, attempts, batches, campaigns, moment_of, numbers_in, phones_of, text_of
+from esms_frames.runs import busy, claimable
+from esms_frames.schema import (
+    UNFINISHED,
+    Scope,
+    attempts,
+    batches,
+    campaigns,
+    moment_of,
+    numbers_in,
+    phones_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    import os
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-_CLOCK_SET = 30.0  # seconds
-_IDLE = timedelta(hours=1)
 _KEPT = timedelta(days=2)
-
-UNFINISHED = schema.UNFINISHED
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch as the journal knows it."""
-
-    id: int
-    number: int
-    request_id: str
-    status: str
-    reason: str | None
-    code: int | None
-    sms_id: str | None
-    attempts: int
-    sent_at: datetime | None
-    uncertain_since: datetime | None
-    settled_by: str | None
-    created_at: datetime
-    is_abandoned: bool
-    """Whether it never arrived and the run that planned it has ended, so that its numbers may go into another batch."""
-    message: Message
-    floor: int
-    numbers: NDArray[np.int32]
-    """The national numbers, in the order of sending."""
-    segment: str | None
-    rules: frozenset[Rule]
-    """The rules of advertising that it is sent under."""
-
-    @property
-    def phones(self) -> list[str]:
-        """The numbers as they are sent."""
-        return [f"0{number:09d}" for number in self.numbers.tolist()]
-
-
-@dataclass(frozen=True)
-class NewBatch:
-    """A batch that is to be written into the journal."""
-
-    request_id: str
-    message: Message
-    floor: int
-    numbers: NDArray[np.int32]
-    segment: str | None = None
-    rules: frozenset[Rule] = frozenset()
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the journal knows when it is decided what to send; good for as long as the decision takes."""
-
-    batches: list[Batch]
-    """Those of the campaign, in the order of their numbers, without those withdrawn or split."""
-    request_ids: set[str]
-    """All that the campaign has ever used."""
-    do_not_contact: Callable[[], NDArray[np.int32]]
-    """The numbers of the do-not-contact list."""
-    advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
-    """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try at a batch, on disk before it begins."""
-
-    id: int
-    batch_id: int
-    number: int
-    uncertain_before: datetime | None
-    """When the first earlier attempt was made that may have arrived."""
-    unanswered_before: bool
-    """Whether an earlier attempt may have been taken: it was cut short, got no answer, or was in process."""
-    refused_before: bool
-    """Whether an earlier attempt was certainly refused, with a code."""
-    started_at: datetime
 
 
 class Journal:
@@ -296,7 +226,7 @@ class Journal:
         """
         found = read_list(numbers, "numbers", of_record=True)
         with self._database.begin() as connection:
-            table = erasure.forget(connection, found, _busy(connection))
+            table = erasure.forget(connection, found, busy(connection))
         self._database.scrub()
         return table
 
@@ -408,7 +338,7 @@ class Journal:
         query = sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
         highest = connection.execute(query).scalar() or 0
         numbers = [highest + place for place, _ in enumerate(added, start=1)]
-        rows = [_row(scope, run, batch, number) for batch, number in zip(added, numbers, strict=True)]
+        rows = [row_of(scope, run, batch, number) for batch, number in zip(added, numbers, strict=True)]
         if rows:
             connection.execute(sa.insert(batches), [{**row, "split_from": split_from} for row in rows])
         return numbers
@@ -432,7 +362,7 @@ class Journal:
                 .where(batches.c.id == batch.id)
                 .with_for_update()
             ).one()
-            if held.status not in UNFINISHED or not _claimable(held.holder, held.held_until, run):
+            if held.status not in UNFINISHED or not claimable(held.holder, held.held_until, run):
                 return None
             if held.phones != phones_of(batch.numbers):  # somebody was forgotten since the batch was read
                 return None
@@ -518,7 +448,7 @@ class Journal:
         row = sa.select(batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id, *_unchanged(batch))
         with self._database.begin() as connection:
             held = connection.execute(row.with_for_update()).one_or_none()
-            if held is None or not _claimable(held.holder, held.held_until, run):
+            if held is None or not claimable(held.holder, held.held_until, run):
                 return False
             mine = {"holder": run, "held_until": time.time() + seconds}
             connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(**mine))
@@ -561,7 +491,7 @@ class Journal:
         query = sa.select(batches.c.status, batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id)
         with self._database.begin() as connection:
             row = connection.execute(query).one()
-        held = row.status in UNFINISHED and not _claimable(row.holder, row.held_until, run)
+        held = row.status in UNFINISHED and not claimable(row.holder, row.held_until, run)
         return row.status, held
 
     def release(self, run: str) -> None:
@@ -581,15 +511,11 @@ class Journal:
             )
             .order_by(batches.c.number)
         )
-        tried = (
-            sa.select(attempts.c.run, sa.func.max(attempts.c.started_at))
-            .join(batches)
-            .where(batches.c.campaign_id == scope.id)
-            .group_by(attempts.c.run)
-        )
-        last_seen = {run: str(moment) for run, moment in connection.execute(tried)}
-        idle = text_of(clock.now() - _IDLE) or ""
-        return [_batch(row, last_seen, idle) for row in connection.execute(query)]
+        is_busy = busy(connection)
+        return [
+            batch_of(row, is_abandoned=row.status == "planned" and not is_busy(row))
+            for row in connection.execute(query)
+        ]
 
 
 def _request_ids(connection: sa.Connection, scope: Scope) -> set[str]:
@@ -635,55 +561,6 @@ def _unchanged(batch: Batch) -> tuple[sa.ColumnElement[bool], ...]:
     return batches.c.status == batch.status, batches.c.attempts == batch.attempts
 
 
-def run_name() -> str:
-    """Name a run after its process, so that others can tell when it has died."""
-    process = psutil.Process()
-    return f"{platform.node()}:{process.pid}:{process.create_time():.2f}:{os.urandom(6).hex()}"
-
-
-def _claimable(holder: str | None, held_until: float | None, run: str) -> bool:
-    return holder == run or held_until is None or held_until < time.time() or _is_over(holder)
-
-
-def _is_over(run: str | None) -> bool:
-    """Tell whether a run has certainly ended: it said so, or its process on this machine is no more."""
-    if run is None:
-        return True
-    host, pid, created, _ = run.rsplit(":", 3)
-    if host != platform.node():
-        return False
-    try:
-        # The two readings of one beginning differ by what the clock was set in between.
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > _CLOCK_SET
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.AccessDenied:
-        return False
-
-
-def _row(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]:
-    message = batch.message
-    return {
-        "campaign_id": scope.id,
-        "number": number,
-        "request_id": batch.request_id,
-        "status": "planned",
-        "planned_by": run,
-        "attempts": 0,
-        "created_at": text_of(clock.now()),
-        "content": message.content,
-        "brandname": message.brandname,
-        "sms_type": str(message.sms_type),
-        "send_at": text_of(message.send_at),
-        "callback_url": message.callback_url,
-        "floor": batch.floor,
-        "size": len(batch.numbers),
-        "segment": batch.segment,
-        "rules": " ".join(sorted(batch.rules)),
-        "phones": phones_of(batch.numbers),
-    }
-
-
 def _column(name: str, values: list[Any]) -> Any:
     if name.endswith("_at"):
         return columns.moments([moment_of(value) for value in values])
@@ -711,42 +588,3 @@ def _checked_limit(before: object) -> datetime:
             "daily cap on advertising and to repeat nothing: choose an earlier time."
         )
     return limit
-
-
-def _busy(connection: sa.Connection) -> Callable[[Any], bool]:
-    """Give what tells of a batch's row whether a run that is alive works on it."""
-    planners = sa.select(batches.c.planned_by).where(batches.c.planned_by.is_not(None))
-    tried = sa.select(attempts.c.run, sa.func.max(attempts.c.started_at)).where(attempts.c.run.in_(planners))
-    last_seen = {run: str(moment) for run, moment in connection.execute(tried.group_by(attempts.c.run))}
-    idle = text_of(clock.now() - _IDLE) or ""
-    return lambda row: _is_busy(row, last_seen, idle)
-
-
-def _is_busy(row: Any, last_seen: Mapping[str, str], idle: str) -> bool:
-    # A planner of which nothing was seen for so long is gone, though its machine may have another name by now.
-    planner_gone = _is_over(row.planned_by) or max(last_seen.get(row.planned_by, ""), row.created_at) < idle
-    unheld = row.held_until is None or row.held_until < time.time() or _is_over(row.holder)
-    return not (planner_gone and unheld)
-
-
-def _batch(row: Any, last_seen: Mapping[str, str], idle: str) -> Batch:
-    return Batch(
-        id=row.id,
-        number=row.number,
-        request_id=row.request_id,
-        status=row.status,
-        reason=row.reason,
-        code=row.code,
-        sms_id=row.sms_id,
-        attempts=row.attempts,
-        sent_at=moment_of(row.sent_at),
-        uncertain_since=moment_of(row.uncertain_since),
-        settled_by=row.settled_by,
-        created_at=datetime.fromisoformat(row.created_at),
-        is_abandoned=row.status == "planned" and not _is_busy(row, last_seen, idle),
-        message=Message.restored(row.content, row.brandname, row.sms_type, moment_of(row.send_at), row.callback_url),
-        floor=row.floor,
-        numbers=numbers_in(row.phones),
-        segment=row.segment,
-        rules=rules_for(SmsType(row.sms_type)) if row.rules is None else frozenset(map(Rule, row.rules.split())),
-    )

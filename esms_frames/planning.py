@@ -14,13 +14,13 @@ from esms_frames.client import SANDBOX, check_client
 from esms_frames.consent import FIRST_HOUR, LAST_HOUR, Rule, next_allowed_time, outside_hours, switched_off
 from esms_frames.delivery import may_be_sent
 from esms_frames.errors import InvalidInput, TooFewRecipients, WouldFail
-from esms_frames.journal import UNFINISHED, Journal
+from esms_frames.journal import Journal
 from esms_frames.order import some_of, take_order
 from esms_frames.personal import fields_of
 from esms_frames.plan import MESSAGE_COLUMNS, Plan
 from esms_frames.preflight import Answers, ask, parcels_of
 from esms_frames.results import Outcome, Status
-from esms_frames.schema import Scope
+from esms_frames.schema import UNFINISHED, Scope
 
 if TYPE_CHECKING:
     import os
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from esms_frames.allocation import Allocation
     from esms_frames.audience import Audience
+    from esms_frames.batch import Batch, Known, NewBatch
     from esms_frames.client import Client
-    from esms_frames.journal import Batch, Known, NewBatch
     from esms_frames.message import Message
     from esms_frames.order import Order
     from esms_frames.preflight import Parcel

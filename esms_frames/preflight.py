@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from esms_frames.batch import Batch, NewBatch
     from esms_frames.client import Client
-    from esms_frames.journal import Batch, NewBatch
     from esms_frames.message import Message
     from esms_frames.templates import Template
 

@@ -14,14 +14,15 @@ import pandas as pd
 from esms_frames import clock, phones
 from esms_frames.delivery import ATTEMPTS, clock_agrees, may_be_sent
 from esms_frames.errors import GatewayError
-from esms_frames.journal import UNFINISHED
+from esms_frames.schema import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from esms_frames.batch import Batch
     from esms_frames.client import Client
-    from esms_frames.journal import Batch, Journal
+    from esms_frames.journal import Journal
     from esms_frames.message import SmsType
     from esms_frames.schema import Scope
     from esms_frames.wire import SentMessage

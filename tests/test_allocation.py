@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 import esms_frames as ef
 from esms_frames import clock
 from esms_frames.allocation import LIVE, allocate, can_be_split, halves, request_id
+from esms_frames.batch import Batch, Known
 from esms_frames.consent import Rule
-from esms_frames.journal import UNFINISHED, Batch, Known
 from esms_frames.order import Group
 from esms_frames.results import Status
+from esms_frames.schema import UNFINISHED
 
 CARE, OTHER = ef.Message("A", "Baotrixemay"), ef.Message("B", "Baotrixemay")
 ADVERT = ef.Message("QC", "QC_ONLINE", "advertising")

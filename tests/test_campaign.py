@@ -587,11 +587,11 @@ def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_lose
 def test_splitting_reads_the_halves_and_not_the_whole_campaign(poisoned, message, monkeypatch):
     customers = many(6_000)
     client = poisoned(blocked=[customers["sdt"].iloc[0]]).client()
-    read, real, split = [], journal._batch, ef.Journal.split
+    read, real, split = [], journal.batch_of, ef.Journal.split
 
     def counted(*arguments, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(journal, "_batch", lambda *row: read.append(1) or real(*row))
+            patch.setattr(journal, "_batch", lambda *row, **more: read.append(1) or real(*row, **more))
             return split(*arguments, **options)
 
     monkeypatch.setattr(ef.Journal, "split", counted)

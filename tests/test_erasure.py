@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import esms_frames as ef
 from esms_frames import database
 from esms_frames.allocation import request_id
-from esms_frames.journal import run_name
+from esms_frames.runs import run_name
 
 LAN, HOA = FIFTY[:2]
 DAY = timedelta(days=1)
@@ -366,7 +366,7 @@ def test_a_batch_that_a_run_works_on_is_not_changed_nor_is_anything_else(path, j
 
 @pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
 def test_a_run_that_has_died_is_in_nobodys_way(path, journal, status):
-    code = "from esms_frames.journal import run_name; print(run_name())"
+    code = "from esms_frames.runs import run_name; print(run_name())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     write_batch(journal, status, planned_by=dead, holder=dead, held_until=time.time() + 600)
     journal.forget(LAN)

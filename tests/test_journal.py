@@ -21,7 +21,8 @@ from conftest import FIFTY, write_batch
 import esms_frames as ef
 from esms_frames import database, schema
 from esms_frames import journal as journal_module
-from esms_frames.journal import NewBatch, run_name
+from esms_frames.batch import NewBatch
+from esms_frames.runs import run_name
 
 
 @pytest.fixture
@@ -294,7 +295,7 @@ def test_a_claim_ends_with_its_time(journal, batch):
 
 def test_a_claim_ends_with_its_process(journal, batch):
     process = subprocess.Popen(
-        [sys.executable, "-c", "from esms_frames.journal import run_name; print(run_name()); input()"],
+        [sys.executable, "-c", "from esms_frames.runs import run_name; print(run_name()); input()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

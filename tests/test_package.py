@@ -33,7 +33,7 @@ settling
 delivery
 allocation
 journal
-history do_not_contact erasure
+batch runs history do_not_contact erasure
 schema
 database
 client

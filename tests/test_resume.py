@@ -23,8 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import esms_frames as ef
 from esms_frames import clock, delivery, transport
 from esms_frames.allocation import allocate
+from esms_frames.batch import NewBatch
 from esms_frames.delivery import Delivery
-from esms_frames.journal import NewBatch
 from esms_frames.order import take_order
 from esms_frames.wire import SentMessage
 
