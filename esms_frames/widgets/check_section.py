@@ -62,7 +62,7 @@ class CheckSection:
         self._words, self._worker, self._told, self._journal = words, worker, told, journal
         self._draft, self._missing, self._sms_type, self._on_change = drafted, missing, sms_type, on_change
         self.checked: Checked | None = None
-        self.check = fields.button(words("check"), icon="search", style="info")
+        self.check = fields.button(words("check"), icon="search", style="primary")
         self.status = fields.html(markup.hint(words("check_needed")))
         self.plan = fields.html()
         self.number = widgets.Text(
