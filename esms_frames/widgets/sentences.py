@@ -228,11 +228,11 @@ SENTENCES = (
     ),
     # Plan
     Sentence(
-        "Nothing was sent, for it would fail: {problem_said} ({more} more: see ef.plan)",
-        "Chưa gửi gì, vì sẽ bị từ chối: {problem_said} Hãy kiểm tra lại (bước 4).",
-        "Nothing was sent, for it would fail: {problem_said} Check it again (step 4).",
+        "Nothing was sent: {problem_said} ({more} more: see ef.plan)",
+        "Chưa gửi gì: {problem_said} Hãy kiểm tra lại (bước 4).",
+        "Nothing was sent: {problem_said} Check it again (step 4).",
     ),
-    Sentence("Nothing was sent, for it would fail: {problem_said}", "Chưa gửi gì, vì sẽ bị từ chối: {problem_said}"),
+    Sentence("Nothing was sent: {problem_said}", "Chưa gửi gì: {problem_said}"),
     Sentence("Nobody is left to be texted.", "Không còn ai để gửi."),
     Sentence(
         "Accents cost {saved} of the {total} parts: message.without_accents() would save them, some {share} "
@@ -241,7 +241,8 @@ SENTENCES = (
         "Accents cost {saved} of the {total} parts: strip them in step 3 and save some {share} of the price.",
     ),
     Sentence(
-        "The text holds {{{field}}} as it stands: fill it in with message.for_each(df).",
+        "The text holds {{{field}}} as it stands: fill it in with message.for_each(df), or send it so with "
+        "checks=False.",
         "Nội dung còn {{{field}}} chưa được điền: khách hàng sẽ thấy đúng như vậy, hãy sửa lại.",
         "The text holds {{{field}}} as it stands, and customers would read it so: correct it.",
     ),
