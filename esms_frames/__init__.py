@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from esms_frames.plots import plot
     from esms_frames.sandbox import Sandbox
     from esms_frames.tracking import track
+    from esms_frames.widgets.send_form import SendForm
 
 __all__ = [
     "SAMPLE",
@@ -61,6 +62,7 @@ __all__ = [
     "Refused",
     "Rule",
     "Sandbox",
+    "SendForm",
     "Template",
     "TooFewRecipients",
     "Unreachable",
@@ -90,6 +92,7 @@ _LATER = {
     "Journal": "esms_frames.journal",
     "Plan": "esms_frames.plan",
     "Sandbox": "esms_frames.sandbox",
+    "SendForm": "esms_frames.widgets.send_form",
     "plan": "esms_frames.planning",
     "plot": "esms_frames.plots",
     "read_callbacks": "esms_frames.callbacks",

@@ -31,5 +31,5 @@ def test_numbers_are_written_as_the_language_writes_them():
 
 
 def test_an_unknown_language_is_refused_in_one_sentence():
-    with pytest.raises(ef.InvalidInput, match="lang is 'fr': choose 'vi' or 'en'."):
+    with pytest.raises(ef.InvalidInput, match="lang is 'fr': choose 'vi' or 'en'"):
         Words("fr")

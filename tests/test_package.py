@@ -17,7 +17,11 @@ ROOT = Path(ef.__file__).parent
 # From the top down; a module may import only from those below it. `sandbox` stands beside the client that it answers.
 LAYERS = """
 __init__
-cli accessor
+cli accessor widgets.send_form
+widgets.gateway_section widgets.recipients_section widgets.message_section widgets.check_section widgets.send_section\
+ widgets.result_section
+widgets.sentences widgets.fields widgets.draft widgets.listing widgets.connection widgets.background
+widgets widgets.labels widgets.markup
 files
 sandbox sandbox.app sandbox.faults sandbox.gateway sandbox.outcomes sandbox.reading sandbox.registry\
  sandbox.state sandbox.tariff

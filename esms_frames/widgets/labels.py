@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from esms_frames.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 VIETNAMESE: Mapping[str, str] = {
     "heading_gateway": "Kết nối",

@@ -1,0 +1,65 @@
+"""How the fields of a form look: their labels in one column, nothing wider than the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+from traitlets import Unicode
+
+from esms_frames.widgets import markup
+
+_LABEL = {"description_width": "10em"}
+_WIDE = "660px"
+
+
+class Secret(widgets.Password):  # type: ignore[misc]
+    """A password box whose text is sent to the kernel when Enter is pressed or the box is left, and never sent back."""
+
+    value = Unicode("").tag(sync=True, echo_update=False)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(continuous_update=False, **options)
+
+
+def layout(**values: Any) -> dict[str, Any]:
+    """Give the style and layout of a labelled field."""
+    return {"style": dict(_LABEL), "layout": widgets.Layout(width="auto", max_width=_WIDE, **values)}
+
+
+def html(value: str = "", **values: Any) -> Any:
+    """Make a place for text of the form's own."""
+    return widgets.HTML(value, layout=widgets.Layout(width="auto", max_width="100%", margin="2px 0", **values))
+
+
+def button(text: str, *, icon: str = "", style: str = "", tooltip: str = "", shown: bool = True) -> Any:
+    """Make a button as wide as its words."""
+    return widgets.Button(
+        description=text,
+        icon=icon,
+        button_style=style,
+        tooltip=tooltip or text,
+        layout=widgets.Layout(width="auto", max_width="100%", display=None if shown else "none"),
+    )
+
+
+def indented(*children: Any) -> Any:
+    """Put widgets side by side below the fields, wrapping where there is no room."""
+    return widgets.HBox(
+        children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", margin="2px 0", grid_gap="4px 8px")
+    )
+
+
+def show(widget: Any, visible: bool) -> None:
+    """Show or hide a widget."""
+    widget.layout.display = None if visible else "none"
+
+
+def section(number: int, title: str, *children: Any) -> Any:
+    """Put the fields of a section below its heading."""
+    return widgets.VBox(
+        [html(markup.heading(number, title)), *children],
+        layout=widgets.Layout(
+            border="1px solid rgba(128,128,128,.35)", padding="8px 14px 12px", margin="0 0 10px", overflow="hidden"
+        ),
+    )
