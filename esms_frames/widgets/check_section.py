@@ -66,10 +66,10 @@ class CheckSection:
             description=words("test_number"), placeholder=words("test_hint"), continuous_update=False, **fields.layout()
         )
         self.test = fields.button(words("test"), icon="mobile")
-        self.test_status = fields.html(markup.hint(words("test_note")))
+        self.test_status = fields.html(markup.hint(words("test_note")), below_field=True)
         self.box = fields.section(
-            4, words("heading_check"), fields.indented(self.check), self.status, self.plan, self.number,
-            fields.indented(self.test), self.test_status,
+            4, words("heading_check"), fields.row(self.check), self.status, self.plan, self.number,
+            fields.row(self.test, below_field=True), self.test_status,
         )  # fmt: skip
         self.check.on_click(lambda _: self._check())
         self.test.on_click(lambda _: self._test())

@@ -10,7 +10,8 @@ from traitlets import Unicode
 from esms_frames.widgets import markup
 
 _LABEL = {"description_width": "10em"}
-_WIDE = "660px"
+_WIDE = "680px"
+_INDENT = "calc(10em + 12px)"  # where the fields begin, beside their labels
 
 
 class Secret(widgets.Password):  # type: ignore[misc]
@@ -27,9 +28,10 @@ def layout(**values: Any) -> dict[str, Any]:
     return {"style": dict(_LABEL), "layout": widgets.Layout(width="auto", max_width=_WIDE, **values)}
 
 
-def html(value: str = "", **values: Any) -> Any:
-    """Make a place for text of the form's own."""
-    return widgets.HTML(value, layout=widgets.Layout(width="auto", max_width="100%", margin="2px 0", **values))
+def html(value: str = "", *, below_field: bool = False) -> Any:
+    """Make a place for text of the form's own: as wide as the form, or below a field that it is about."""
+    margin = f"2px 2px 2px {_INDENT}" if below_field else "2px"
+    return widgets.HTML(value, layout=widgets.Layout(width="auto", max_width="100%", margin=margin))
 
 
 def button(text: str, *, icon: str = "", style: str = "", tooltip: str = "", shown: bool = True) -> Any:
@@ -43,11 +45,18 @@ def button(text: str, *, icon: str = "", style: str = "", tooltip: str = "", sho
     )
 
 
-def indented(*children: Any) -> Any:
-    """Put widgets side by side below the fields, wrapping where there is no room."""
+def row(*children: Any, below_field: bool = False) -> Any:
+    """Put widgets side by side, wrapping where there is no room."""
+    margin = f"2px 0 2px {_INDENT}" if below_field else "2px 0"
     return widgets.HBox(
-        children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", margin="2px 0", grid_gap="4px 8px")
+        children, layout=widgets.Layout(flex_flow="row wrap", align_items="center", margin=margin, grid_gap="4px 8px")
     )
+
+
+def offer(dropdown: Any, options: Any, value: Any) -> None:
+    """Give a dropdown other options, and choose one, also where that is None."""
+    dropdown.options = options
+    dropdown.index = next((n for n, (_, each) in enumerate(options) if each == value), 0 if options else None)
 
 
 def show(widget: Any, visible: bool) -> None:

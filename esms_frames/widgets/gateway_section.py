@@ -62,10 +62,12 @@ class GatewaySection:
             for name in ("api_key", "secret_key")
         }
         self.again = fields.button(words("reconnect"), icon="refresh", shown=False)
-        self.status = fields.html()
-        self._key_box = widgets.VBox([*self.keys.values(), fields.html(markup.hint(words("key_note")))])
+        self.status = fields.html(below_field=True)
+        self._key_box = widgets.VBox(
+            [*self.keys.values(), fields.html(markup.hint(words("key_note")), below_field=True)]
+        )
         self.box = fields.section(
-            1, words("heading_gateway"), self.way, self._key_box, self.status, fields.indented(self.again)
+            1, words("heading_gateway"), self.way, self._key_box, self.status, fields.row(self.again, below_field=True)
         )
         for name, box in self.keys.items():
             box.observe(self._taker(name), "value")

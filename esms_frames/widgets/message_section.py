@@ -52,11 +52,11 @@ class MessageSection:
         self.brandname_typed = widgets.Text(
             description=words("brandname"), placeholder=words("brandname_hint"), **fields.layout()
         )
-        self.brandname_status = fields.html()
+        self.brandname_status = fields.html(below_field=True)
         self.content = widgets.Textarea(
             description=words("content"), placeholder=words("content_hint"), rows=5, **fields.layout()
         )
-        self.counter = fields.html()
+        self.counter = fields.html(below_field=True)
         self.strip = fields.button(words("strip"), icon="eraser", tooltip=words("strip_tip"), shown=False)
         self.when = widgets.Dropdown(
             options=[(words("when_now"), "now"), (words("when_later"), "later")],
@@ -65,17 +65,17 @@ class MessageSection:
         )
         self.date = widgets.DatePicker(description=words("date"), **fields.layout())
         self.time = widgets.TimePicker(description=words("time"), step=60, **fields.layout())
-        self.window = fields.html()
+        self.window = fields.html(below_field=True)
         self.window_use = fields.button("", icon="clock-o", shown=False)
         self.campaign = widgets.Text(description=words("campaign"), **fields.layout())
-        self.campaign_status = fields.html()
+        self.campaign_status = fields.html(below_field=True)
         self.preview = fields.html()
         column = widgets.Layout(flex="1 1 400px", min_width="0", max_width="660px")
         left = widgets.VBox(
             [
                 self.sms_type, self.brandname, self.brandname_typed, self.brandname_status, self.content, self.counter,
-                fields.indented(self.strip), self.when, self.date, self.time, self.window,
-                fields.indented(self.window_use), self.campaign, self.campaign_status,
+                fields.row(self.strip, below_field=True), self.when, self.date, self.time, self.window,
+                fields.row(self.window_use, below_field=True), self.campaign, self.campaign_status,
             ],
             layout=column,
         )  # fmt: skip

@@ -104,12 +104,12 @@ class RecipientsSection:
         self.upload = widgets.FileUpload(
             accept=_FILES, multiple=False, description=words("upload"), layout=widgets.Layout(width="auto")
         )
-        self._upload_row = fields.indented(self.upload, fields.html(markup.hint(words("upload_hint"))))
-        self.file_status = fields.html()
+        self._upload_row = fields.row(self.upload, fields.html(markup.hint(words("upload_hint"))), below_field=True)
+        self.file_status = fields.html(below_field=True)
         self.phone = widgets.Dropdown(description=words("phone_column"), **fields.layout())
         self.segment = widgets.Dropdown(description=words("segment_column"), **fields.layout())
         self.values = widgets.SelectMultiple(description=words("segment_values"), rows=5, **fields.layout())
-        self._values_hint = fields.html(markup.hint(words("segment_hint")))
+        self._values_hint = fields.html(markup.hint(words("segment_hint")), below_field=True)
         self.exclude = widgets.Textarea(
             description=words("exclude"), placeholder=words("exclude_hint"), rows=2, continuous_update=False,
             **fields.layout(),
@@ -119,18 +119,18 @@ class RecipientsSection:
         )
         self.exclude_clear = fields.button(words("exclude_clear"), icon="times", shown=False)
         self.exclude_keep = fields.button(words("exclude_keep"), icon="ban")
-        self.exclude_status = fields.html()
+        self.exclude_status = fields.html(below_field=True)
         self.status = fields.html()
         self.rejected = fields.button("", icon="list", shown=False)
         self.previous = fields.button(words("previous"), icon="chevron-left")
         self.next = fields.button(words("next"), icon="chevron-right")
         self.rejected_table = fields.html()
-        self._rejected_box = widgets.VBox([self.rejected_table, fields.indented(self.previous, self.next)])
+        self._rejected_box = widgets.VBox([self.rejected_table, fields.row(self.previous, self.next)])
         self._fields = widgets.VBox(
             [
                 self.phone, self.segment, self.values, self._values_hint, self.exclude,
-                fields.indented(self.exclude_upload, self.exclude_clear, self.exclude_keep), self.exclude_status,
-                self.status, fields.indented(self.rejected), self._rejected_box,
+                fields.row(self.exclude_upload, self.exclude_clear, self.exclude_keep, below_field=True), self.exclude_status,
+                self.status, fields.row(self.rejected), self._rejected_box,
             ]
         )  # fmt: skip
         self.box = fields.section(
@@ -226,8 +226,8 @@ class RecipientsSection:
             self._phone_problem = self._told(error)
         self._quiet = True
         names = [(str(label), n) for n, label in enumerate(chosen.df.columns)]
-        self.phone.options = [(f"— {words('phone_choose')} —", None), *names]
-        self.phone.value = self._found = place
+        fields.offer(self.phone, [(f"— {words('phone_choose')} —", None), *names], place)
+        self._found = place
         self._quiet = False
         self._choose_phone()
 
@@ -239,11 +239,8 @@ class RecipientsSection:
         before = self.segment.value
         places = listing.filterable(chosen.df, self.phone.value)
         self._quiet = True
-        self.segment.options = [
-            (self._words("segment_all"), None),
-            *((str(chosen.df.columns[place]), place) for place in places),
-        ]
-        self.segment.value = before if before in places else None
+        names = ((str(chosen.df.columns[place]), place) for place in places)
+        fields.offer(self.segment, [(self._words("segment_all"), None), *names], before)
         self._quiet = False
         self._choose_segment()
 

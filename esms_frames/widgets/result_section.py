@@ -72,12 +72,12 @@ class ResultSection:
         self.code = fields.html()
         self._box = widgets.VBox(
             [
-                fields.indented(self.download, self.save, self.track), self.status, self.chart, self.table,
+                fields.row(self.download, self.save, self.track), self.status, self.chart, self.table,
             ],
             layout=widgets.Layout(display="none"),
         )  # fmt: skip
         self.box = fields.section(
-            6, words("heading_result"), self.summary, self._box, fields.indented(self.show_code), self.code
+            6, words("heading_result"), self.summary, self._box, fields.row(self.show_code), self.code
         )
         fields.show(self.code, False)
         self.track.on_click(lambda _: self._track())

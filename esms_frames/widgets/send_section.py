@@ -82,14 +82,14 @@ class SendSection:
         self.resume = fields.button(words("resume"), icon="play")
         self._unfinished_box = widgets.VBox(
             [
-                fields.html(markup.note("look", words("unfinished"))), self.unfinished, fields.indented(self.resume),
-                fields.html(markup.hint(words("resume_note"))),
+                fields.html(markup.note("look", words("unfinished"))), self.unfinished, fields.row(self.resume, below_field=True),
+                fields.html(markup.hint(words("resume_note")), below_field=True),
             ],
             layout=widgets.Layout(display="none"),
         )  # fmt: skip
         self.box = fields.section(
             5, words("heading_send"), self._unfinished_box, self.why, self.confirm_note, self.confirm,
-            fields.indented(self.send, self.cancel), self.bar, self.status,
+            fields.row(self.send, self.cancel), self.bar, self.status,
         )  # fmt: skip
         self.send.on_click(lambda _: self._send())
         self.resume.on_click(lambda _: self._resume())
