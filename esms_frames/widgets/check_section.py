@@ -42,6 +42,8 @@ class CheckSection:
         Gives the present draft.
     missing : callable
         Says what the present draft still lacks, a sentence each.
+    sms_type : callable
+        Gives the chosen type.
     on_change : callable
         Called when there is another check.
     """
@@ -54,10 +56,11 @@ class CheckSection:
         journal: Callable[[], Journal],
         drafted: Callable[[], Draft],
         missing: Callable[[], list[str]],
+        sms_type: Callable[[], SmsType],
         on_change: Callable[[], object],
     ) -> None:
         self._words, self._worker, self._told, self._journal = words, worker, told, journal
-        self._draft, self._missing, self._on_change = drafted, missing, on_change
+        self._draft, self._missing, self._sms_type, self._on_change = drafted, missing, sms_type, on_change
         self.checked: Checked | None = None
         self.check = fields.button(words("check"), icon="search", style="info")
         self.status = fields.html(markup.hint(words("check_needed")))
@@ -77,10 +80,9 @@ class CheckSection:
     def update(self) -> None:
         """Follow the present draft."""
         self.check.disabled = self._worker.busy
-        sms_type = self._draft().message
-        self.test.disabled = self._worker.busy
-        if sms_type is not None and sms_type.sms_type is SmsType.ADVERTISING:
-            self.test.disabled = True
+        is_care = self._sms_type() is SmsType.CUSTOMER_CARE
+        self.test.disabled = self._worker.busy or not is_care
+        if not is_care:
             self.test_status.value = markup.hint(self._words("test_care"))
         elif self._words("test_care") in self.test_status.value:
             self.test_status.value = markup.hint(self._words("test_note"))

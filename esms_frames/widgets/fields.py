@@ -72,3 +72,10 @@ def section(number: int, title: str, *children: Any) -> Any:
             border="1px solid rgba(128,128,128,.35)", padding="8px 14px 12px", margin="0 0 10px", overflow="hidden"
         ),
     )
+
+
+def close(widget: Any) -> None:
+    """Close a widget, and all that are in it."""
+    for child in getattr(widget, "children", ()):
+        close(child)
+    widget.close()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _LINE = "rgba(128,128,128,.35)"
-_SIGNS = {"good": ("✓", "#1a7f37"), "look": ("⚠", "#9a6700"), "bad": ("✗", "#cf222e"), "info": ("ⓘ", "#57606a")}
+_SIGNS = {"good": ("✓", "#1a7f37"), "look": ("⚠", "#9a6700"), "bad": ("✗", "#cf222e"), "info": ("i", "#57606a")}
 _CELL = (
     f"padding:.3em .9em .3em 0;border:0;border-bottom:1px solid {_LINE};background:none;vertical-align:top;text-align:"
 )

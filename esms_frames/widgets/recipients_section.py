@@ -129,7 +129,8 @@ class RecipientsSection:
         self._fields = widgets.VBox(
             [
                 self.phone, self.segment, self.values, self._values_hint, self.exclude,
-                fields.row(self.exclude_upload, self.exclude_clear, self.exclude_keep, below_field=True), self.exclude_status,
+                fields.row(self.exclude_upload, self.exclude_clear, self.exclude_keep, below_field=True),
+                self.exclude_status,
                 self.status, fields.row(self.rejected), self._rejected_box,
             ]
         )  # fmt: skip

@@ -124,12 +124,18 @@ class ResultSection:
         if results.empty:
             return ""
         picture = io.BytesIO()
-        plot(results, lang=self._words.lang).savefig(picture, format="png", dpi=120)
+        plot(self._said(results), lang=self._words.lang).savefig(picture, format="png", dpi=120)
         label = self._words("chart_alt", accepted=accepted, recipients=recipients)
         return (
             f'<img alt="{escape(label)}" style="max-width:100%;height:auto;width:820px;background:#fff;border-radius:6px" '
             f'src="data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()}">'
         )
+
+    def _said(self, results: pd.DataFrame) -> pd.DataFrame:
+        """Say the reasons in the form's language."""
+        reason = results["reason"].astype(object)
+        said = {each: self._cell("reason", each) for each in reason.dropna().unique()}
+        return results.assign(reason=reason.map(said, na_action="ignore"))
 
     def _table(self, results: pd.DataFrame) -> str:
         words = self._words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from esms_frames.journal import Journal
-from esms_frames.widgets import connection
+from esms_frames.widgets import connection, fields
 from esms_frames.widgets.background import Worker
 from esms_frames.widgets.check_section import CheckSection
 from esms_frames.widgets.draft import Draft
@@ -71,6 +71,8 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
     >>> form.close()
     """
 
+    _ready = False  # until all sections are there
+
     def __init__(
         self,
         df: pd.DataFrame | None = None,
@@ -83,18 +85,20 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         say = partial(told, words=words)
         self._words, self._say = words, say
         self._given_journal, self._opened = journal, journal if isinstance(journal, Journal) else None
-        self._ready = False
         self._worker = Worker(self._update)
         self._message = MessageSection(words, say, self._update)
         self._recipients = RecipientsSection(df, words, say, self._journal, self._update)
         self._gateway = GatewaySection(client, words, self._worker, say, self._on_account)
-        self._check = CheckSection(words, self._worker, say, self._journal, self._draft, self._missing, self._update)
-        self._send = SendSection(
+        self._check = CheckSection(
+            words, self._worker, say, self._journal, self._draft, self._missing,
+            lambda: self._message.sms_type.value, self._update,
+        )  # fmt: skip
+        self._sending = SendSection(
             words, self._worker, say, self._journal, self._draft, lambda: self._check.checked, self._on_sent
         )
         self._result = ResultSection(words, self._worker, say, lambda: self._draft().client, self.code)
         sections: list[Any] = [
-            self._gateway, self._recipients, self._message, self._check, self._send, self._result,
+            self._gateway, self._recipients, self._message, self._check, self._sending, self._result,
         ]  # fmt: skip
         super().__init__(
             [section.box for section in sections],
@@ -135,8 +139,11 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         return "\n".join(lines) + "\n"
 
     def close(self) -> None:
-        """Close the form: its sandbox stops, and keys are forgotten."""
-        self._gateway.close()
+        """Close the form with all that is in it: its sandbox stops, and keys are forgotten."""
+        if self._ready:
+            self._gateway.close()
+        for child in self.children:
+            fields.close(child)
         super().close()
 
     def wait(self, timeout: float | None = None) -> None:
@@ -185,7 +192,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
             return
         account = self._gateway.account
         self._message.registered(lambda kind: None if account is None else account.names(kind))
-        self._send.offer(None if account is None else account.client)
+        self._sending.offer(None if account is None else account.client)
         self._update()
 
     def _on_sent(self, sent: Sent) -> None:
@@ -200,5 +207,5 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         audience = self._recipients.audience
         self._message.for_recipients(0 if audience is None else len(audience.ready))
         self._check.update()
-        self._send.update()
+        self._sending.update()
         self._result.update()

@@ -82,7 +82,8 @@ class SendSection:
         self.resume = fields.button(words("resume"), icon="play")
         self._unfinished_box = widgets.VBox(
             [
-                fields.html(markup.note("look", words("unfinished"))), self.unfinished, fields.row(self.resume, below_field=True),
+                fields.html(markup.note("look", words("unfinished"))), self.unfinished,
+                fields.row(self.resume, below_field=True),
                 fields.html(markup.hint(words("resume_note")), below_field=True),
             ],
             layout=widgets.Layout(display="none"),
@@ -129,7 +130,7 @@ class SendSection:
                 for row in mine[(mine["unfinished"] > 0) | (mine["unknown"] > 0)].itertuples():
                     said = {"campaign": row.campaign, "unfinished": row.unfinished, "unknown": row.unknown}
                     options.append((self._words("unfinished_one", **said), row.campaign))
-        self.unfinished.options = options
+        fields.offer(self.unfinished, options, self.unfinished.value)
         fields.show(self._unfinished_box, bool(options))
 
     def _send(self) -> None:

@@ -103,7 +103,8 @@ SENTENCES = (
         "{file} trống: hàng đầu tiên phải là tên các cột.",
     ),
     Sentence(
-        "The first row of {file} holds a phone number instead of the names of the columns: put a row of names above it.",
+        "The first row of {file} holds a phone number instead of the names of the columns: put a row of "
+        "names above it.",
         "Hàng đầu tiên của {file} là số điện thoại chứ không phải tên cột: hãy thêm một hàng tên cột ở trên cùng.",
     ),
     Sentence(
@@ -234,7 +235,8 @@ SENTENCES = (
     Sentence("Nothing was sent, for it would fail: {problem_said}", "Chưa gửi gì, vì sẽ bị từ chối: {problem_said}"),
     Sentence("Nobody is left to be texted.", "Không còn ai để gửi."),
     Sentence(
-        "Accents cost {saved} of the {total} parts: message.without_accents() would save them, some {share} of the price.",
+        "Accents cost {saved} of the {total} parts: message.without_accents() would save them, some {share} "
+        "of the price.",
         "Dấu tiếng Việt chiếm {saved} trong {total} tin: bấm Bỏ dấu ở bước 3 sẽ bớt được chừng {share} giá tiền.",
         "Accents cost {saved} of the {total} parts: strip them in step 3 and save some {share} of the price.",
     ),
@@ -263,29 +265,30 @@ SENTENCES = (
     Sentence("advertising", "quảng cáo"),
     Sentence(
         "The gateway lists no templates of {name}, and customer care has to fit one (code 146 if not).",
-        "Brandname {name} chưa có mẫu tin nào, mà tin chăm sóc khách hàng phải khớp mẫu (nếu không sẽ bị từ chối, mã 146).",
+        "Brandname {name} chưa có mẫu tin nào, mà tin chăm sóc khách hàng phải khớp mẫu (nếu không sẽ bị từ "
+        "chối, mã 146).",
     ),
     Sentence(
         "There is no registered template that the text could fit: register one with eSMS.",
         "Chưa có mẫu tin nào để khớp với nội dung: hãy đăng ký mẫu với eSMS.",
     ),
     Sentence(
-        "The text fits no registered template: the nearest, {template}, has the end of the text after {place_said}, where the "
-        "text has {found}.",
-        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, mẫu đã hết ở vị trí {place_said} mà nội dung còn "
-        "{found}.",
+        "The text fits no registered template: the nearest, {template}, has the end of the text after {place_said}, where "
+        "the text has {found}.",
+        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, mẫu đã hết ở vị trí {place_said} mà nội dung "
+        "còn {found}.",
     ),
     Sentence(
-        "The text fits no registered template: the nearest, {template}, has {expected} after {place_said}, where the text has "
-        "{found}.",
-        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, ở vị trí {place_said} mẫu có {expected} mà nội "
-        "dung có {found}.",
+        "The text fits no registered template: the nearest, {template}, has {expected} after {place_said}, where the text "
+        "has {found}.",
+        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, ở vị trí {place_said} mẫu có {expected} mà "
+        "nội dung có {found}.",
     ),
     Sentence(
         "The text fits no registered template: the nearest, {template}, has {expected} after {place_said}, where the text "
         "ends.",
-        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, ở vị trí {place_said} mẫu còn {expected} mà nội "
-        "dung đã hết.",
+        "Nội dung không khớp mẫu nào đã đăng ký: mẫu gần nhất là {template}, ở vị trí {place_said} mẫu còn {expected} mà "
+        "nội dung đã hết.",
     ),
     Sentence("{count} characters", "{count}"),
     Sentence("1 character", "1"),
