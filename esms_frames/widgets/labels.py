@@ -98,7 +98,8 @@ VIETNAMESE: Mapping[str, str] = {
     "next": "Sau",
     "page": "Dòng {first}–{last} trong {count}",
     "page_most": "Dòng {first}–{last}, xem được {most} dòng đầu trong {count}",
-    "row": "Dòng số",
+    "row": "Chỉ mục",
+    "row_of_file": "Dòng trong tệp",
     "cell": "Trong danh sách",
     "status": "Tình trạng",
     # Message
@@ -341,7 +342,8 @@ ENGLISH: Mapping[str, str] = {
     "next": "Next",
     "page": "Rows {first}–{last} of {count}",
     "page_most": "Rows {first}–{last}; the first {most} of {count} can be seen",
-    "row": "Row",
+    "row": "Index",
+    "row_of_file": "Row of the file",
     "cell": "In the list",
     "status": "Status",
     # Message

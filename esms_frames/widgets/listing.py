@@ -43,11 +43,18 @@ class Listing:
         What it is called.
     code : str
         Python that gives it.
+    from_file : bool
+        Whether its rows are those of a file, which people count from 1, the row of names included.
     """
 
     df: pd.DataFrame
     name: str
     code: str
+    from_file: bool = False
+
+    def place(self, label: Any) -> str:
+        """Say where a row is: its row in the file, or its label."""
+        return str(label + 2) if self.from_file else str(label)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +190,7 @@ def written(cell: Any) -> str:
 class Page:
     """Some of the rejected rows: index label, cell, status and reason of each."""
 
-    rows: list[tuple[str, str, str, str]]
+    rows: list[tuple[Any, str, str, str]]
     first: int
     last: int
     count: int
@@ -200,7 +207,7 @@ def rejected_page(column: pd.Series[Any], audience: Audience, page: int) -> Page
     chosen = places[start : min(start + PAGE, most)]
     frame = audience.frame.iloc[chosen]
     rows = [
-        (str(label), written(cell), str(status), str(reason))
+        (label, written(cell), str(status), str(reason))
         for label, cell, status, reason in zip(
             frame.index, column.iloc[chosen], frame["status"], frame["reason"], strict=True
         )

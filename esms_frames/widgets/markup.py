@@ -70,7 +70,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence
     body = "".join(
         '<tr style="background:none">'
         + "".join(
-            f'<td style="{style};overflow-wrap:anywhere">{escape(cell)}</td>'
+            f'<td style="{style};overflow-wrap:break-word">{escape(cell)}</td>'
             for style, cell in zip(aligned, row, strict=True)
         )
         + "</tr>"

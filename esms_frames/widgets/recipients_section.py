@@ -44,7 +44,9 @@ def read_upload(upload: Any) -> tuple[Listing, list[str]] | None:
         path = Path(folder) / name
         path.write_bytes(content)
         df = read_customers(path)
-    return Listing(df, name, f"ef.read_customers({name!r})"), [str(warning.message) for warning in caught]
+    return Listing(df, name, f"ef.read_customers({name!r})", from_file=True), [
+        str(warning.message) for warning in caught
+    ]
 
 
 class RecipientsSection:
@@ -203,7 +205,9 @@ class RecipientsSection:
         """Take the chosen list, and look for its phone column."""
         words, name = self._words, self.source.value
         if name == "sample" and self._lists["sample"] is None:
-            self._lists["sample"] = Listing(read_customers(SAMPLE), SAMPLE.name, "ef.read_customers(ef.SAMPLE)")
+            self._lists["sample"] = Listing(
+                read_customers(SAMPLE), SAMPLE.name, "ef.read_customers(ef.SAMPLE)", from_file=True
+            )
         chosen = self.listing
         fields.show(self._upload_row, name == "upload")
         fields.show(self._fields, chosen is not None)
@@ -358,18 +362,19 @@ class RecipientsSection:
     def _turn(self, by: int) -> None:
         """Show another page of the rejected rows."""
         words = self._words
-        if self._shown is None:
+        chosen = self.listing
+        if self._shown is None or chosen is None:
             return
         page = listing.rejected_page(self._column, self._shown, self._page + by)
         self._page = max(0, page.first - 1) // listing.PAGE
         key = "page" if page.most == page.count else "page_most"
         said = {"first": page.first, "last": page.last, "count": page.count}
         rows = [
-            (label, cell or words("empty_cell"), words(f"status_{status}"), self._reason(reason))
+            (chosen.place(label), cell or words("empty_cell"), words(f"status_{status}"), self._reason(reason))
             for label, cell, status, reason in page.rows
         ]
         self.rejected_table.value = markup.table(
-            [words("row"), words("cell"), words("status"), words("reason")],
+            [words("row_of_file" if chosen.from_file else "row"), words("cell"), words("status"), words("reason")],
             rows,
             caption=words(key, **said, **({} if key == "page" else {"most": page.most})),
         )
