@@ -108,6 +108,7 @@ def test_customers_come_back_with_what_became_of_each(opened, customers, client,
     assert form.results.index.equals(customers.index)
     assert sandbox.sent["phone"].tolist() == FIFTY
     assert "Done in" in text_of(form._sending.status)
+    assert form._sending.send.disabled  # nothing is sent again by a second click
 
 
 def test_without_anything_a_sandbox_and_the_sample_let_anybody_try(opened):

@@ -48,14 +48,11 @@ class Worker:
 
         def work() -> None:
             try:
-                try:
-                    found = job()
-                finally:
-                    self._busy = False
-                done(found)
+                done(job())
             except Exception as error:  # noqa: BLE001 - whatever it is, the person at the form has to learn of it
                 failed(error)
             finally:
+                self._busy = False
                 self._on_change()
 
         self._on_change()

@@ -90,6 +90,12 @@ class CheckSection:
             self.status.value = markup.note("look", self._words("check_changed"))
             self.plan.value = ""
 
+    def forget(self) -> None:
+        """Call for another check, after a send."""
+        self.checked = None
+        self.status.value = markup.hint(self._words("check_needed"))
+        self.plan.value = ""
+
     def _check(self) -> None:
         words, wanted = self._words, self._draft()
         self.checked = None

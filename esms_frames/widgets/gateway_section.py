@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from esms_frames.client import Client
+from esms_frames.errors import GatewayError
 from esms_frames.sandbox import Sandbox
 from esms_frames.widgets import fields, markup
 from esms_frames.widgets.connection import Account, KeyringError, Way, asked, from_keyring, ways
@@ -78,6 +80,8 @@ class GatewaySection:
         """Make the client of the chosen way, and ask its gateway about the account."""
         way = self.way.value
         self._wanted += 1
+        if way is not Way.TYPED:
+            self._typed.clear()
         self.account = None
         fields.show(self._key_box, way is Way.TYPED)
         fields.show(self.again, False)
@@ -114,8 +118,9 @@ class GatewaySection:
         """Ask for the balance again, after a send; what can't be had stays as it was. Called beside the kernel."""
         if self.account is not None:
             client = self.account.client
-            self.account = Account(client, client.balance(), self.account.brandnames)
-            self._show(self.account)
+            with suppress(GatewayError):
+                self.account = Account(client, client.balance(), self.account.brandnames)
+                self._show(self.account)
 
     def close(self) -> None:
         """Forget keys, and stop the sandbox."""

@@ -197,7 +197,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
 
     def _on_sent(self, sent: Sent) -> None:
         self._result.show(sent)
-        self._check.checked = None
+        self._check.forget()
         self._gateway.refresh()
 
     def _update(self) -> None:
