@@ -77,8 +77,8 @@ def offer_csv(frame: pd.DataFrame, stem: str, *, folder: str | os.PathLike[str] 
     --------
     >>> import pandas as pd
     >>> offered = offer_csv(pd.DataFrame({"status": ["accepted"]}), "results")
-    >>> offered.rows, offered.size, offered.path
-    (1, 20, None)
+    >>> offered.rows, offered.path
+    (1, None)
     """
     name = f"{stem}-{clock.now():%Y%m%d-%H%M%S}.csv"
     if len(frame) <= _LINKED_ROWS:
