@@ -18,11 +18,11 @@ import pandas as pd
 import pytest
 
 import esms_frames as ef
-from esms_frames import tracking
+from esms_frames import audience, consent, deliveries, tracking
 from esms_frames.columns import category_from_codes, text_dtype
 from esms_frames.results import Status
 from esms_frames.widgets import download, results_labels, results_view
-from esms_frames.widgets.labels import LABELS
+from esms_frames.widgets.labels import LABELS, Words
 
 
 @pytest.fixture(autouse=True)
@@ -362,7 +362,8 @@ def test_a_csv_that_can_not_be_written_is_one_sentence(results, monkeypatch, tmp
     monkeypatch.setattr(download.Path, "cwd", lambda: tmp_path / "gone")
     view = view_of(results)
     view._make_csv.click()
-    assert "not there or can" in view._csv.value
+    assert "✗" in view._csv.value
+    assert "open the notebook in one that can" in view._csv.value
 
 
 # Tracking
@@ -449,6 +450,23 @@ def test_every_status_and_summed_column_has_a_name(results):
         words = results_labels.RESULTS_LABELS[lang]
         assert {f"status_{status}" for status in Status} <= words.keys()
         assert {f"column_{name}" for name in ef.summarize(results).columns} <= words.keys()
+
+
+def test_every_reason_that_the_package_always_says_the_same_way_is_said_in_vietnamese():
+    said = [
+        value
+        for module in (audience, consent, tracking, deliveries)
+        for name, value in vars(module).items()
+        if isinstance(value, str) and (name.startswith("REASON_") or (name.startswith("_") and name.isupper()))
+    ]
+    said = [text for text in said if "{" not in text and "recipients than" not in text]
+    assert len(said) > 10
+    words = Words("vi", results_labels.RESULTS_LABELS)
+    for text in said:
+        assert results_labels.reason_in(words, text) != text
+    assert results_labels.reason_in(words, "landline Delivery: no callback has come for this send") == (
+        "số cố định, không nhận được SMS · chưa có callback cho đợt gửi này"
+    )
 
 
 def test_the_keys_are_in_no_state_and_no_repr(results, client, sandbox):

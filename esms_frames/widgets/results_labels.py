@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from esms_frames.audience import REASON_DUPLICATE, REASON_EXCLUDED, REASON_NO_MESSAGE, REASON_NO_SEGMENT
-from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT
+from esms_frames.audience import REASON_NO_MESSAGE, REASON_NO_SEGMENT
+from esms_frames.results import DELIVERY
 from esms_frames.widgets.labels import LABELS, Words
+from esms_frames.widgets.sentences import told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,23 +105,49 @@ ENGLISH: Mapping[str, str] = {
 RESULTS_LABELS = {"vi": {**LABELS["vi"], **VIETNAMESE}, "en": {**LABELS["en"], **ENGLISH}}
 """What a view says: the form's words and its own."""
 
-# The reasons that are always said in the same words; others hold numbers, names or the gateway's own words.
+# Reasons that the form itself never meets: of segments, and of tracking.
 _REASONS = {
-    REASON_DUPLICATE: "trùng số với một dòng phía trên",
-    REASON_EXCLUDED: "có trong danh sách không gửi lần này",
     REASON_NO_SEGMENT: "không thuộc phân khúc nào",
     REASON_NO_MESSAGE: "phân khúc không có tin nhắn",
-    REASON_DO_NOT_CONTACT: "có trong danh sách không liên hệ",
-    REASON_CAPPED: "sẽ quá 3 tin quảng cáo tới số này trong 24 giờ",
+    "the gateway rejected the send (SendStatus 4)": "nhà cung cấp không duyệt đợt gửi này (SendStatus 4)",
+    "the gateway's list of this send does not hold the number": "danh sách của nhà cung cấp không có số này",
+    "no callback has come for this number": "chưa có callback cho số này",
+    "no callback has come for this send": "chưa có callback cho đợt gửi này",
+    "the gateway's id of the send is not known": "không biết mã SMSID của đợt gửi",
+    "the send is older than the 7 days that the gateway's status queries know": (
+        "đã gửi quá 7 ngày, nhà cung cấp không còn trả lời tình trạng"
+    ),
+    "the gateway does not know the send yet (code 105)": "nhà cung cấp chưa có thông tin đợt gửi (mã 105)",
+    "the gateway does not know the send (code 105): it forgets after 7 days": (
+        "nhà cung cấp không còn thông tin đợt gửi (mã 105): chỉ giữ 7 ngày"
+    ),
 }
 
 
 def value_in(words: Words, column: str, value: str) -> str:
     """Say a value of a column of the results in the language of the words, as far as it has them."""
-    if column == "reason" and words.lang == "vi" and value in _REASONS:
-        return _REASONS[value]
+    if column == "reason":
+        return reason_in(words, value)
     key = f"{column}_{value}"
-    return words(key) if column in {"status", "reason", "delivery"} and key in words else value
+    return words(key) if column in {"status", "delivery"} and key in words else value
+
+
+def reason_in(words: Words, reason: str) -> str:
+    """Say a reason of the results; what tracking found stands behind what the send had to say.
+
+    Examples
+    --------
+    >>> reason_in(Words("vi"), "Delivery: no callback has come for this send")
+    'chưa có callback cho đợt gửi này'
+    """
+    parts = [part.strip() for part in reason.split(DELIVERY)]
+    return " · ".join(_phrase(words, part) for part in parts if part)
+
+
+def _phrase(words: Words, phrase: str) -> str:
+    if f"reason_{phrase}" in words:
+        return words(f"reason_{phrase}")
+    return _REASONS[phrase] if words.lang == "vi" and phrase in _REASONS else told(phrase, words)
 
 
 def size_in(words: Words, size: int) -> str:

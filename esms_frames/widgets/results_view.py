@@ -11,24 +11,29 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+import numpy as np
 import pandas as pd
 
 from esms_frames import clock
 from esms_frames.analysis import summarize
 from esms_frames.client import Client
+from esms_frames.columns import category_from_codes
 from esms_frames.errors import EsmsError, InvalidInput
 from esms_frames.plots import plot
-from esms_frames.results import TRACKED, Status, held_as, is_tracked
+from esms_frames.results import DELIVERY, TRACKED, Status, held_as, is_tracked
 from esms_frames.tracking import track
 from esms_frames.widgets import fields, markup
 from esms_frames.widgets.background import Worker
 from esms_frames.widgets.download import offer_csv
 from esms_frames.widgets.facets import chosen_rows, facets_of
 from esms_frames.widgets.labels import Words
-from esms_frames.widgets.results_labels import RESULTS_LABELS, size_in, value_in
+from esms_frames.widgets.results_labels import RESULTS_LABELS, reason_in, size_in, value_in
+from esms_frames.widgets.sentences import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 PAGE = 50
 """How many rows a page has."""
@@ -206,7 +211,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             fields.html(markup.hint(words("filter_hint"))),
             self._filter_box,
             self._reason_box,
-            fields.indented(self._clear, self._shown),
+            fields.row(self._clear, self._shown),
             fields.html(_heading(words("summary"))),
             self._by,
             self._summary,
@@ -215,9 +220,9 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             fields.html(_heading(words("result_table"))),
             self._columns,
             self._table,
-            fields.indented(self._back, self._page, self._page_rows, self._forth),
-            fields.indented(self._make_csv, self._csv),
-            fields.indented(self._track, self._progress, self._tracking),
+            fields.row(self._back, self._page, self._page_rows, self._forth),
+            fields.row(self._make_csv, self._csv),
+            fields.row(self._track, self._progress, self._tracking),
         ]
 
     def _box(self, label: str, options: list[tuple[str, int]], rows: int) -> Any:
@@ -363,9 +368,9 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             self._chart.value = ""
             return
         try:
-            figure = plot(self._part(("status", "reason", "network", "segment", *TRACKED)), lang=words.lang)
+            figure = plot(self._told_part(("status", "reason", "network", "segment", *TRACKED)), lang=words.lang)
         except InvalidInput as error:
-            self._chart.value = markup.note("look", str(error))
+            self._chart.value = markup.note("look", told(error, words))
             return
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=_DOTS)
@@ -373,6 +378,22 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             f'<img alt="{escape(words("chart_described", rows=rows))}" style="max-width:100%;width:860px;height:auto" '
             f'src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode("ascii")}">'
         )
+
+    def _told_part(self, names: tuple[str, ...]) -> pd.DataFrame:
+        """Give a part of the rows, whose reasons are said in the language."""
+        part = self._part(names)
+        label = held_as(part, "reason")
+        if label is None:
+            return part
+        reason = part[label].astype("category").cat.remove_unused_categories()
+        told_ones = [self._as_plotted(str(value)) for value in reason.cat.categories]
+        return part.assign(**{label: category_from_codes(*_merged(reason.cat.codes.to_numpy(), told_ones))})
+
+    def _as_plotted(self, reason: str) -> str:
+        """Say both parts of a reason, apart as the plot looks for them."""
+        before, mark, after = reason.partition(DELIVERY)
+        said = [reason_in(self._words, part) for part in (before, after)]
+        return f"{said[0]} {mark}{said[1]}".strip()
 
     # Pages
 
@@ -424,7 +445,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
         try:
             offered = offer_csv(self.frame, "esms-results")
         except EsmsError as error:
-            self._csv.value = markup.note("bad", str(error))
+            self._csv.value = markup.note("bad", told(error, words))
             return
         size = size_in(words, offered.size)
         if offered.path is None:
@@ -487,9 +508,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
 
     def _not_tracked(self, error: Exception) -> None:
         self._end_tracking()
-        known = isinstance(error, EsmsError)
-        text = str(error) if known else self._words("error_unexpected", kind=type(error).__name__)
-        self._tracking.value = markup.note("bad", text)
+        self._tracking.value = markup.note("bad", told(error, self._words))
 
     def _end_tracking(self) -> None:
         self._progress.layout.display = "none"
@@ -510,6 +529,13 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _merged(codes: NDArray[Any], names: list[str]) -> tuple[NDArray[np.int64], list[str]]:
+    """Give rows whose values have one name one code."""
+    different = list(dict.fromkeys(names))
+    place = np.array([*map(different.index, names), -1], dtype=np.int64)
+    return place[codes], different
 
 
 def _heading(text: str) -> str:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
+import shutil
 
 import pytest
+
 from browser.servers import CHROMIUM, server, write_notebook
 
 SIZE = {"width": 1280, "height": 900}
@@ -22,8 +23,6 @@ def need(there, name):
 
 @pytest.fixture(scope="session")
 def chromium():
-    import shutil
-
     need(importlib.util.find_spec("playwright"), "playwright")
     program = shutil.which("chromium")
     need(program, "chromium")
@@ -70,7 +69,7 @@ class Place:
         self._url, self._folder, self._name = url, folder, name
 
     @property
-    def notebook(self) -> Path:
+    def notebook(self):
         return self._folder / self._name
 
     def show(self, *cells):
@@ -120,6 +119,7 @@ def setup(sandbox, tmp_path):
     """The first lines of a notebook: the sandbox of the test, and a journal of its own."""
     return f"""
 import os
+import shutil
 os.environ["ESMS_JOURNAL"] = {str(tmp_path / "notebook.sqlite")!r}
 import pandas as pd
 import esms_frames as ef

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import matplotlib as mpl
@@ -108,10 +108,8 @@ def _wait_until_it_answers(process, url, log):
 def _end(process):
     """End a server with its kernels."""
     family = []
-    try:
+    with suppress(psutil.NoSuchProcess):
         family = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        pass
     process.terminate()
     try:
         process.wait(10)
@@ -119,10 +117,8 @@ def _end(process):
         process.kill()
         process.wait(10)
     for child in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             child.kill()
-        except psutil.NoSuchProcess:
-            pass
     psutil.wait_procs(family, timeout=10)
 
 

@@ -86,7 +86,7 @@ def test_a_million_rows_open_and_turn_their_pages(place, setup, capsys):
     page.get_by_text("dòng 111.101–111.111").wait_for()
     with capsys.disabled():
         print(
-            f"\n  1,000,000 rows in {place.kind}: opened in {opened:.1f} s (kernel started too), filtered in {filtered:.2f} s, "
+            f"\n  1,000,000 rows in {place.kind}: opened in {opened:.1f} s (with its kernel), filtered in {filtered:.2f} s, "
             f"chart after {drawn:.2f} s, page turned in {turned:.2f} s"
         )
 
