@@ -88,6 +88,13 @@ class Place:
         for _ in self.page.locator(".jp-Notebook .jp-CodeCell").all():
             self.page.keyboard.press("Shift+Enter")
 
+    def again(self):
+        """Open the notebook anew, with another kernel."""
+        if self.kind == "lab":
+            for session in self.page.request.get(f"{self._url}/api/sessions").json():
+                self.page.request.delete(f"{self._url}/api/sessions/{session['id']}")
+        self.open()
+
     def save(self):
         """Save the notebook, as with the menu."""
         before = self.notebook.read_bytes()
