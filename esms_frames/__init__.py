@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from esms_frames.plots import plot
     from esms_frames.sandbox import Sandbox
     from esms_frames.tracking import track
+    from esms_frames.widgets.results_view import ResultsView
     from esms_frames.widgets.send_form import SendForm
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "PhoneColumnError",
     "Plan",
     "Refused",
+    "ResultsView",
     "Rule",
     "Sandbox",
     "SendForm",
@@ -91,6 +93,7 @@ globals().pop("results")
 _LATER = {
     "Journal": "esms_frames.journal",
     "Plan": "esms_frames.plan",
+    "ResultsView": "esms_frames.widgets.results_view",
     "Sandbox": "esms_frames.sandbox",
     "SendForm": "esms_frames.widgets.send_form",
     "plan": "esms_frames.planning",

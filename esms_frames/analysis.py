@@ -90,7 +90,7 @@ def summarize(
 
 def _facts(results: pd.DataFrame) -> pd.DataFrame:
     """Turn each row into integers that can be summed."""
-    status = column_of(results, "status").astype(object)
+    status = _comparable(column_of(results, "status"))
     if not status.isin(list(Status)).all():
         raise InvalidInput(
             "The column 'status' holds something else than a status: pass results as ef.send returned them."
@@ -98,10 +98,15 @@ def _facts(results: pd.DataFrame) -> pd.DataFrame:
     counted = {name: status.isin(kinds).to_numpy() for name, kinds in _STATUSES.items()}
     facts = {"rows": np.ones(len(status)), "recipients": np.logical_or.reduce(list(counted.values())), **counted}
     if is_tracked(results):
-        delivery = column_of(results, "delivery").astype(object)
+        delivery = _comparable(column_of(results, "delivery"))
         facts |= {name: delivery.isin([name]).to_numpy() for name in DELIVERIES}
         facts["units"], facts["priced"] = columns.money_units(column_of(results, "price"))
     return pd.DataFrame({name: values.astype(np.int64) for name, values in facts.items()})
+
+
+def _comparable(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Give a column whose cells can be compared with text: categories as they are, a cell by cell comparison is slow."""
+    return column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object)
 
 
 def _keys(results: pd.DataFrame, by: Any) -> list[pd.Series[Any]]:

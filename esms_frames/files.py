@@ -180,6 +180,11 @@ def write_results(results: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def csv_bytes(results: pd.DataFrame) -> bytes:
+    """Give the content that `write_results` writes into a ``.csv`` file."""
+    return _writable(results, keep_index=False).to_csv(index=False).encode("utf-8-sig")
+
+
 def _read_text(path: Path) -> pd.DataFrame:
     text = _decoded(path)
     if "\n" not in text:  # Excel for Mac's older way

@@ -234,14 +234,14 @@ def _by(results: pd.DataFrame, name: str, words: dict[str, str]) -> _Bars:
 def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
     """Count the rows that were not accepted, or are known not to be delivered, by reason."""
     tracked = is_tracked(results)
-    status = column_of(results, "status").astype(object).reset_index(drop=True)
+    kinds = _different(results, ["status", "reason", *(["delivery"] if tracked else [])])
+    status, reason = kinds["status"], kinds["reason"]
     accepted = status.isin(_ACCEPTED)
-    reason = column_of(results, "reason").astype(object).reset_index(drop=True)
     kind = status.map({name: str(name) for name in Status})
     look = status.map(_LOOKS_OF_STATUS).fillna("left_out")
     shown = ~accepted
     if tracked:
-        delivery = column_of(results, "delivery").astype(object).reset_index(drop=True)
+        delivery = kinds["delivery"]
         failed, lost = accepted & delivery.isin(["failed"]), accepted & delivery.isna()
         kind = kind.mask(failed, "failed").mask(lost, "not_known")
         look = look.mask(failed, "failed").mask(lost, "not_known")
@@ -249,8 +249,8 @@ def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
         reason = reason.mask(accepted, of_delivery.where(of_delivery != "", None))
         shown = shown | failed | lost
     label = kind.map(words) + ": " + pd.Series(_text(reason, words["no_reason"]))
-    found = pd.DataFrame({"label": label, "look": look})[shown.to_numpy()]
-    counts = pd.crosstab(found["label"], found["look"])
+    found = pd.DataFrame({"label": label, "look": look, "rows": kinds["rows"]})[shown.to_numpy()]
+    counts = found.pivot_table(index="label", columns="look", values="rows", aggfunc="sum", fill_value=0)
     counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
     counts = _topped(counts, words)
     notes = [f"{rows:,}" for rows in counts.sum(axis="columns")]
@@ -258,8 +258,19 @@ def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
     return _Bars(title, [_wrapped(label, 44) for label in counts.index], counts, notes, shares=False)
 
 
+def _different(results: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Count the rows of each combination of cells: few, whatever the number of rows."""
+    cells = {name: column_of(results, name).astype("category").reset_index(drop=True) for name in names}
+    found = pd.DataFrame(cells).groupby(names, observed=True, dropna=False, sort=False).size()
+    return found.reset_index(name="rows").astype(dict.fromkeys(names, object))
+
+
 def _text(column: pd.Series[Any], missing: str) -> Any:
     """Write a column of any dtype as text."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        names = [*column.cat.categories.astype(str), missing]
+        codes = column.cat.codes.to_numpy()
+        return np.array(names, dtype=object)[np.where(codes < 0, len(names) - 1, codes)]
     cells = column.astype(object)
     return cells.where(cells.notna(), missing).astype(str).to_numpy(dtype=object)
 

@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from esms_frames.errors import GatewayError, InvalidInput, Kind, NoAnswer, Refus
 from esms_frames.results import DELIVERY, TRACKED, Status, column_of, held_as, is_tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -62,7 +63,7 @@ def track(
     timeout: float = 600.0,
     concurrency: int = 4,
     rate: float | None = 5.0,
-    progress: bool = True,
+    progress: bool | Callable[[int, int], object] = True,
 ) -> pd.DataFrame:
     """Find out what became of every message that the gateway accepted, and what it cost.
 
@@ -86,8 +87,9 @@ def track(
     concurrency, rate : optional
         How many requests may be under way at once, and how many may leave in a second, as for `send`. A send of up to
         5,000 numbers takes two.
-    progress : bool, optional
-        Whether to show a progress bar.
+    progress : bool or callable, optional
+        Whether to show a progress bar; or a function that is called, in this thread, with how many numbers are done and how
+        many there are in all, after each send. What that raises ends the tracking.
 
     Returns
     -------
@@ -313,15 +315,22 @@ class _Asking:
         self._why = ""
         self._lock = threading.Lock()
 
-    def until(self, due: Sequence[int], deadline: float | None, *, progress: bool) -> None:
+    def until(
+        self, due: Sequence[int], deadline: float | None, *, progress: bool | Callable[[int, int], object]
+    ) -> None:
         """Ask once, or with a deadline as often as something is pending."""
         pause = _ROUND_FIRST
-        total = int(self._sizes[list(due)].sum())
-        with tqdm(total=total, desc="Tracking", unit=" numbers", disable=not (progress and due)) as bar:
+        shown, report = progress is True, progress if callable(progress) else None
+        total, done = int(self._sizes[list(due)].sum()), 0
+        with tqdm(total=total, desc="Tracking", unit=" numbers", disable=not (shown and due)) as bar:
             while due:
-                for place in self._round(due):
-                    if deadline is None or self._is_final(place):
-                        bar.update(int(self._sizes[place]))
+                with closing(self._round(due)) as answered:  # so that nothing more is asked once a report raises
+                    for place in answered:
+                        if deadline is None or self._is_final(place):
+                            done += int(self._sizes[place])
+                            bar.update(int(self._sizes[place]))
+                        if report is not None:
+                            report(done, total)
                 due = [place for place in due if not self._is_final(place)]
                 if deadline is None or not due or time.monotonic() + pause > deadline:
                     break
@@ -332,7 +341,7 @@ class _Asking:
     def _is_final(self, place: int) -> bool:
         return place in self.answers and self.answers[place].final
 
-    def _round(self, due: Sequence[int]) -> Iterator[int]:
+    def _round(self, due: Sequence[int]) -> Generator[int]:
         """Ask about each send once; give them as their answers come."""
         self._ended.clear()
         self._unanswered_in_a_row = 0

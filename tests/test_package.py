@@ -17,9 +17,10 @@ ROOT = Path(ef.__file__).parent
 # From the top down; a module may import only from those below it. `sandbox` stands beside the client that it answers.
 LAYERS = """
 __init__
-cli accessor widgets.send_form
+cli accessor widgets.send_form widgets.results_view
 widgets.gateway_section widgets.recipients_section widgets.message_section widgets.check_section widgets.send_section\
  widgets.result_section
+widgets.results_labels widgets.facets widgets.download
 widgets.sentences widgets.fields widgets.draft widgets.listing widgets.connection widgets.background
 widgets widgets.labels widgets.markup
 files

@@ -568,6 +568,21 @@ def test_no_key_and_no_number_is_in_what_is_said(sandbox, client, results):
     assert not any(phone in said for phone in [*FIFTY, *results["phone"].dropna()])
 
 
+def test_progress_is_reported_after_each_send_to_who_asks_for_it(results, client):
+    seen = []
+    ef.track(results, client, progress=lambda done, total: seen.append((done, total)))
+    assert len(seen) == results["sms_id"].nunique() > 1
+    assert seen[-1] == (70, 70)
+
+
+def test_what_a_report_raises_ends_the_tracking(results, client):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ef.track(results, client, progress=stop)
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), max_size=60)
 SENDS = st.fixed_dictionaries(
     {}, optional={n: st.tuples(st.integers(0, 10**9), st.sets(st.integers(0, 12)), st.integers(0, 5)) for n in range(4)}

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+
+from browser.servers import CHROMIUM, server, write_notebook
+
+SIZE = {"width": 1280, "height": 900}
+PATIENCE = 60_000  # milliseconds for anything to appear: a machine that runs CI may be busy
+
+
+def need(there, name):
+    """Skip on a laptop what it lacks, and fail in CI."""
+    if there:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is missing: .ci/run must install it")
+    pytest.skip(f"needs {name}")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    need(importlib.util.find_spec("playwright"), "playwright")
+    program = shutil.which("chromium")
+    need(program, "chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def notebooks(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebooks")
+
+
+def serving(kind, module):
+    @pytest.fixture(scope="session", name=f"{kind}_url")
+    def started(notebooks, tmp_path_factory):
+        need(importlib.util.find_spec(module), module)
+        with server(kind, notebooks, tmp_path_factory.mktemp(kind)) as url:
+            yield url
+
+    return started
+
+
+lab_url = serving("lab", "jupyterlab")
+voila_url = serving("voila", "voila")
+
+
+@pytest.fixture
+def page(chromium):
+    context = chromium.new_context(viewport=SIZE, locale="vi-VN", timezone_id="Asia/Ho_Chi_Minh", accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
+    yield context.new_page()
+    context.close()
+
+
+class Place:
+    """Where a notebook is shown: JupyterLab or Voila."""
+
+    def __init__(self, kind, url, page, folder, name):
+        self.kind, self.page = kind, page
+        self._url, self._folder, self._name = url, folder, name
+
+    @property
+    def notebook(self):
+        return self._folder / self._name
+
+    def show(self, *cells):
+        """Write a notebook of these cells, open it, and run it."""
+        write_notebook(self._folder, self._name, *cells)
+        self.open()
+        return self
+
+    def open(self):
+        if self.kind == "voila":
+            self.page.goto(f"{self._url}/voila/render/{self._name}")
+            return
+        self.page.goto(f"{self._url}/lab/tree/{self._name}?reset")
+        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+        self.page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+        for _ in self.page.locator(".jp-Notebook .jp-CodeCell").all():
+            self.page.keyboard.press("Shift+Enter")
+
+    def again(self):
+        """Open the notebook anew, with another kernel."""
+        if self.kind == "lab":
+            for session in self.page.request.get(f"{self._url}/api/sessions").json():
+                self.page.request.delete(f"{self._url}/api/sessions/{session['id']}")
+        self.open()
+
+    def save(self):
+        """Save the notebook, as with the menu."""
+        before = self.notebook.read_bytes()
+        self.page.locator(".jp-Notebook").first.click(position={"x": 5, "y": 5})
+        self.page.keyboard.press("Control+s")
+        self.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+        for _ in range(100):
+            if self.notebook.read_bytes() != before:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("the notebook was not saved")
+
+    @property
+    def output(self):
+        """The element that holds what the notebook shows."""
+        return self.page.locator(".jp-OutputArea-output .widget-vbox").first
+
+
+@pytest.fixture
+def place(request, page, notebooks, tmp_path):
+    """Where the test is to run: ``voila`` unless it is parametrised with others."""
+    kind = getattr(request, "param", "voila")
+    url = request.getfixturevalue(f"{kind}_url")
+    return Place(kind, url, page, notebooks, f"{tmp_path.name}.ipynb")
+
+
+@pytest.fixture
+def setup(sandbox, tmp_path):
+    """The first lines of a notebook: the sandbox of the test, and a journal of its own."""
+    return f"""
+import os
+import shutil
+os.environ["ESMS_JOURNAL"] = {str(tmp_path / "notebook.sqlite")!r}
+import pandas as pd
+import esms_frames as ef
+client = ef.Client({sandbox.api_key!r}, {sandbox.secret_key!r}, base_url={sandbox.url!r})
+"""
