@@ -15,6 +15,14 @@ import esms_frames as ef
 
 TARGET = Path(__file__).with_name("api.md")
 
+# Members that the package's own modules call, and nobody else.
+INNER = {
+    "Journal": (
+        "scope scopes batches consult plan begin_attempt end_attempt split claim settle sms_ids state release"
+    ).split(),
+    "Message": ["restored"],
+}
+
 HEAD = """\
 # Reference
 
@@ -56,10 +64,12 @@ def entry(name: str, thing: object) -> list[str]:
 
 
 def public_members(thing: object) -> list[tuple[str, object]]:
-    """Give the methods and properties that a class defines itself."""
-    kinds = (property, classmethod, staticmethod)
-    defined = vars(thing).items() if inspect.isclass(thing) else ()
-    return [(n, v) for n, v in defined if not n.startswith("_") and (inspect.isfunction(v) or isinstance(v, kinds))]
+    """Give the methods and properties that a class defines itself, for those who use it."""
+    if not inspect.isclass(thing):
+        return []
+    inner, kinds = INNER.get(thing.__name__, ()), (property, classmethod, staticmethod)
+    found = [(name, value) for name, value in vars(thing).items() if not name.startswith("_") and name not in inner]
+    return [(name, value) for name, value in found if inspect.isfunction(value) or isinstance(value, kinds)]
 
 
 def call(name: str, thing: object) -> str:

@@ -9,8 +9,11 @@ import pkgutil
 import re
 
 import pytest
+from conftest import script_of_docs
 
 import esms_frames
+
+make_api = script_of_docs("make_api")
 
 MODULES = [found.name for found in pkgutil.walk_packages(esms_frames.__path__, "esms_frames.")]
 
@@ -36,8 +39,8 @@ def public_callables():
             yield name, thing
         elif inspect.isclass(thing) and not issubclass(thing, Exception):
             yield name, thing
-            for member, value in vars(thing).items():
-                if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, classmethod)):
+            for member, value in make_api.public_members(thing):
+                if not isinstance(value, property):
                     yield f"{name}.{member}", getattr(thing, member)
 
 
