@@ -65,7 +65,7 @@ def test_what_is_stored_is_a_whole_run_and_nothing_of_the_machine(notebook):
     assert not any(cell["metadata"] for cell in document["cells"])
     assert set(document["metadata"]) == {"kernelspec", "language_info"}
     assert not {output["output_type"] for cell in cells for output in cell["outputs"]} & {"error"}
-    for trace in ("/home/", "/tmp/", "/root/", "C:\\\\", "stderr", "widget-view"):
+    for trace in ("/home/", "/tmp/", "/root/", "C:\\\\", "stderr", "application/vnd.jupyter.widget"):
         assert trace not in text
 
 
