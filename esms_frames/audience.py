@@ -53,6 +53,13 @@ class Audience:
         The column of the customers that the phones were read from.
     min_batch, max_batch : int
         The limits that the batches keep.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 80)] + ["n/a"]})
+    >>> audience = prepare(customers, max_batch=60)
+    >>> [len(batch) for batch in audience.batches], audience.rejected["reason"].tolist()
+    ([35, 35], ['not_a_number'])
     """
 
     frame: pd.DataFrame

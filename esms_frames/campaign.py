@@ -208,6 +208,25 @@ def resume(
         When the journal has no such campaign of this gateway and account.
     JournalError, KeyboardInterrupt
         As for `send`.
+
+    Examples
+    --------
+    A gateway that is down takes nothing; once it is up again, the campaign is finished:
+
+    >>> import esms_frames as ef
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    >>> sandbox = ef.Sandbox(port=0).start()
+    >>> client = sandbox.client()
+    >>> sandbox.stop()
+    >>> message = ef.Message("Cam on quy khach!", "Baotrixemay")
+    >>> results = ef.send(customers, message, client, campaign="down", checks=False, progress=False)
+    >>> results["status"].unique().tolist()
+    ['not_sent']
+    >>> with sandbox:
+    ...     results = ef.resume("down", sandbox.client(), progress=False)
+    >>> results["status"].unique().tolist()
+    ['accepted']
     """
     delivers = _checked_delivery(client, concurrency, rate)
     book = _opened(journal)
@@ -253,6 +272,18 @@ def results(
     ------
     InvalidInput
         When the journal has no such campaign, or several and `client` does not say which.
+
+    Examples
+    --------
+    >>> import esms_frames as ef
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    >>> with ef.Sandbox() as sandbox:
+    ...     message = ef.Message("Cam on quy khach!", "Baotrixemay")
+    ...     sent = ef.send(customers, message, sandbox.client(), campaign="July", progress=False)
+    >>> again = ef.results("July", customers)
+    >>> bool((again["sms_id"] == sent["sms_id"]).all())
+    True
     """
     if client is not None:
         check_client(client)

@@ -106,6 +106,11 @@ class Client:
         **options
             `timeout` and `send_paths`, as for the class; `base_url` goes before the environment's.
 
+        Returns
+        -------
+        Client
+            Nothing has been asked yet: wrong keys show with the first request.
+
         Raises
         ------
         InvalidInput

@@ -50,6 +50,15 @@ class Plan:
         What is worth a look before sending, a sentence each.
     problems : tuple of str
         What would make the send fail, a sentence each; `send` refuses then.
+
+    Examples
+    --------
+    >>> import esms_frames as ef
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    >>> plan = ef.plan(customers, ef.Message("Cảm ơn quý khách!", "Baotrixemay"))
+    >>> plan.recipients, plan.batches, str(plan.encoding), plan.total_parts
+    (40, 1, 'UCS-2', 40)
     """
 
     campaign: str

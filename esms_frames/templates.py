@@ -31,6 +31,12 @@ class Template:
         The network that it is registered with, named as in `normalize_phones`; None where the gateway names another.
     content : str
         The text; ``{P1,20}`` stands for at most 20 characters of any kind.
+
+    Examples
+    --------
+    >>> template = Template(458, "iTel", "{P1,20} la ma xac minh cua ban")
+    >>> bool(fits("2803 la ma xac minh cua ban", [template]))
+    True
     """
 
     template_id: int

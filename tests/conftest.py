@@ -5,6 +5,8 @@ import shutil
 import socket
 import threading
 from datetime import datetime
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -25,6 +27,14 @@ def needs(program: str) -> str:
     if found is None and os.environ.get("CI") == "true":
         pytest.fail(f"{program} is missing: .ci/run must install it")
     return found or pytest.skip(f"needs {program}")
+
+
+def script_of_docs(name):
+    """Load one of the scripts that write docs/."""
+    spec = spec_from_file_location(name, Path(__file__).parents[1] / "docs" / f"{name}.py")
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
 
 
 FIFTY = [f"09018884{n}" for n in range(10, 60)]

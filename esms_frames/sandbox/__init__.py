@@ -205,7 +205,23 @@ class Sandbox:
         return self._gateway.secret_key
 
     def client(self, **options: Any) -> Client:
-        """Make a client of this sandbox; `options` as for `Client`."""
+        """Make a client of this sandbox.
+
+        Parameters
+        ----------
+        **options
+            `timeout` and `send_paths`, as for `Client`.
+
+        Returns
+        -------
+        Client
+            With the sandbox's address and keys.
+
+        Raises
+        ------
+        InvalidInput
+            When the sandbox does not listen.
+        """
         return Client(self.api_key, self.secret_key, base_url=self.url, **options)
 
     @property
