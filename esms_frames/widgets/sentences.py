@@ -251,8 +251,16 @@ SENTENCES = (
         "{count} người từ lần gửi dở trước không có trong danh sách này, và cũng sẽ được gửi.",
     ),
     Sentence(
-        "{count} unfinished batches hold somebody who is not to be texted, and stay as they are.",
-        "{count} lô gửi dở có người không được gửi nữa, nên được giữ nguyên.",
+        "{count} unfinished {batches} can't be sent as planned: {why_said}",
+        "{count} lô gửi dở không gửi tiếp được như đã định: {why_said}",
+    ),
+    Sentence(
+        "It holds somebody who is not to be texted now, and it can't be replaced by a batch of the others.",
+        "trong lô có người không được gửi nữa, và những người còn lại không đủ để lập lô mới.",
+    ),
+    Sentence(
+        "Its schedule is past: send to it with a later one, or with none.",
+        "giờ hẹn đã qua: hãy gửi lại với giờ hẹn khác, hoặc gửi ngay.",
     ),
     Sentence(
         "The brandname {name} is not registered for {kind_said} in this account: did you mean {near}?",
