@@ -102,7 +102,7 @@ def test_of_several_columns_too_those_without_a_group_are_last():
 def test_by_that_is_a_table_is_refused_without_its_rows():
     results = tracked()
     for by in (results[["network"]], results["network"].to_numpy(), pd.Grouper(key="network")):
-        with pytest.raises(ef.InvalidInput, match=r"by is a .*, which is no column") as caught:
+        with pytest.raises(ef.InvalidInput, match=r"by names a .*, which is no column") as caught:
             ef.summarize(results, by)
         assert "Viettel" not in str(caught.value)
 

@@ -591,7 +591,7 @@ def test_splitting_reads_the_halves_and_not_the_whole_campaign(poisoned, message
 
     def counted(*arguments, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(journal, "_batch", lambda *row, **more: read.append(1) or real(*row, **more))
+            patch.setattr(journal, "batch_of", lambda *row, **more: read.append(1) or real(*row, **more))
             return split(*arguments, **options)
 
     monkeypatch.setattr(ef.Journal, "split", counted)

@@ -25,7 +25,7 @@ FIELD = ef.Message("Cam on {x}!", "Baotrixemay")
         (lambda: ef.results("Tet", FIFTY), "data must be a DataFrame or an Audience, not list"),
         (lambda: ef.results(TABLE), "campaign is a DataFrame"),
         (lambda: ef.plan(TABLE, TEXT, campaign=TABLE), "campaign is a DataFrame"),
-        (lambda: ef.prepare(TABLE, by=TABLE), "by holds several columns"),
+        (lambda: ef.prepare(TABLE, by=TABLE), "by is a DataFrame, which does not give one value a row"),
         (lambda: ef.prepare(TABLE, by=tuple(FIFTY)), "by names a tuple"),
         (lambda: ef.prepare(LISTS, by="x"), "by holds lists"),
         (lambda: ef.prepare(TABLE, exclude=pd.DataFrame({"x": ["a"]})), "pass that column alone"),
