@@ -1,4 +1,4 @@
-"""Draw docs/results.png, README's picture: the packaged sample, sent to a sandbox in segments and tracked.
+"""Draw docs/results.en.png and docs/results.vi.png, the READMEs' picture: the packaged sample, sent to a sandbox.
 
 Run: python docs/make_picture.py
 """
@@ -10,22 +10,21 @@ from pathlib import Path
 
 import esms_frames as ef
 
-TARGET = Path(__file__).with_name("results.png")
 
-
-def draw() -> None:
-    """Send, track, and draw."""
+def draw(folder: Path) -> None:
+    """Send to each segment, track, and draw by segment and by reason."""
     customers = ef.read_customers(ef.SAMPLE)
     texts = {name: f"Cam on quy khach {name}!" for name in customers["segment"].unique()}
     messages = {name: ef.Message(text, "Baotrixemay").without_accents() for name, text in texts.items()}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ef.Sandbox(report_delay=0) as sandbox:
-        client, journal = sandbox.client(), Path(folder) / "journal.sqlite"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place, ef.Sandbox(report_delay=0) as sandbox:
+        client, journal = sandbox.client(), Path(place) / "journal.sqlite"
         results = ef.send(
             customers, messages, client, by="segment", campaign="picture", journal=journal, progress=False
         )
         tracked = ef.track(results, client, progress=False)
-    ef.plot(tracked.drop(columns="network")).savefig(TARGET, dpi=110)
+    for lang in ("en", "vi"):
+        ef.plot(tracked.drop(columns="network"), lang=lang).savefig(folder / f"results.{lang}.png", dpi=110)
 
 
 if __name__ == "__main__":
-    draw()
+    draw(Path(__file__).parent)

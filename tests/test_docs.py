@@ -36,6 +36,13 @@ def test_every_code_has_something_to_do():
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(CODES)
 
 
+def test_the_picture_can_be_drawn_in_both_languages(tmp_path):
+    script_of_docs("make_picture").draw(tmp_path)
+    drawn = {path.name: path.read_bytes() for path in tmp_path.glob("*.png")}
+    assert set(drawn) == {path.name for path in (ROOT / "docs").glob("*.png") if path.name.startswith("results.")}
+    assert all(len(image) > 10_000 for image in drawn.values())
+
+
 def columns_named(title):
     page = (ROOT / "docs" / "frames.md").read_text(encoding="utf-8")
     section = re.search(rf"^## {re.escape(title)}.*?\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)[1]
