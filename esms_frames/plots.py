@@ -18,6 +18,7 @@ from esms_frames.results import DELIVERY, Status, column_of, is_tracked, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from decimal import Decimal
 
     from matplotlib.axes import Axes
 
@@ -43,6 +44,7 @@ _LOOKS = {
 }
 
 _ENGLISH = {
+    "separators": ",.",
     "delivered": "delivered",
     "accepted": "accepted",
     "pending": "pending",
@@ -59,7 +61,7 @@ _ENGLISH = {
     "capped": "capped",
     "no_reason": "no reason given",
     "none": "(none)",
-    "other": "{n:,} others",
+    "other": "{n} others",
     "delivery": "Delivery by {what}",
     "acceptance": "Acceptance by {what}",
     "network": "network",
@@ -68,11 +70,12 @@ _ENGLISH = {
     "reasons_untracked": "Not accepted, by reason",
     "note": "recipients · accepted",
     "note_tracked": "recipients · delivered of settled",
-    "title": "{rows:,} rows, {recipients:,} recipients, {accepted:,} accepted",
-    "title_tracked": ", {delivered:,} delivered ({rate} of those settled)",
-    "cost": ", {price:,.0f} VND",
+    "title": "{rows} rows, {recipients} recipients, {accepted} accepted",
+    "title_tracked": ", {delivered} delivered ({rate} of those settled)",
+    "cost": ", {price} VND",
 }
 _VIETNAMESE = {
+    "separators": ".,",
     "delivered": "đã nhận",
     "accepted": "đã tiếp nhận",
     "pending": "đang chờ",
@@ -89,7 +92,7 @@ _VIETNAMESE = {
     "capped": "đủ số tin cho phép",
     "no_reason": "không có lý do",
     "none": "(trống)",
-    "other": "{n:,} nhóm khác",
+    "other": "{n} nhóm khác",
     "delivery": "Kết quả nhận tin theo {what}",
     "acceptance": "Kết quả tiếp nhận theo {what}",
     "network": "nhà mạng",
@@ -98,9 +101,9 @@ _VIETNAMESE = {
     "reasons_untracked": "Không được tiếp nhận, theo lý do",
     "note": "người nhận · đã tiếp nhận",
     "note_tracked": "người nhận · đã nhận / có kết quả",
-    "title": "{rows:,} dòng, {recipients:,} người nhận, {accepted:,} đã tiếp nhận",
-    "title_tracked": ", {delivered:,} đã nhận ({rate} số đã có kết quả)",
-    "cost": ", {price:,.0f} VND",
+    "title": "{rows} dòng, {recipients} người nhận, {accepted} đã tiếp nhận",
+    "title_tracked": ", {delivered} đã nhận ({rate} số đã có kết quả)",
+    "cost": ", {price} VND",
 }
 _LANGUAGES = {"en": _ENGLISH, "vi": _VIETNAMESE}
 
@@ -215,10 +218,9 @@ def _by(results: pd.DataFrame, name: str, words: dict[str, str]) -> _Bars:
     counts = _topped(counts, words)
     settled = (counts["delivered"] + counts["failed"]) if tracked else counts["recipients"]
     good = counts["delivered"] if tracked else counts["accepted"]
-    rates = [_percent(*pair) for pair in zip(good.tolist(), settled.tolist(), strict=True)]
-    notes = [
-        f"{rows:,} · {rate}" if rate else f"{rows:,}" for rows, rate in zip(counts["recipients"], rates, strict=True)
-    ]
+    rates = [_percent(*pair, words) for pair in zip(good.tolist(), settled.tolist(), strict=True)]
+    sizes = [_number(rows, words) for rows in counts["recipients"]]
+    notes = [f"{rows} · {rate}" if rate else rows for rows, rate in zip(sizes, rates, strict=True)]
     outcomes = [outcome for outcome in (_TRACKED if tracked else _UNTRACKED) if counts[outcome].any()]
     title = words["delivery" if tracked else "acceptance"].format(what=words[name])
     return _Bars(
@@ -253,7 +255,7 @@ def _by_reason(results: pd.DataFrame, words: dict[str, str]) -> _Bars:
     counts = found.pivot_table(index="label", columns="look", values="rows", aggfunc="sum", fill_value=0)
     counts = counts.loc[counts.sum(axis="columns").sort_values(ascending=False, kind="stable").index]
     counts = _topped(counts, words)
-    notes = [f"{rows:,}" for rows in counts.sum(axis="columns")]
+    notes = [_number(rows, words) for rows in counts.sum(axis="columns")]
     title = words["reasons" if tracked else "reasons_untracked"]
     return _Bars(title, [_wrapped(label, 44) for label in counts.index], counts, notes, shares=False)
 
@@ -278,19 +280,29 @@ def _text(column: pd.Series[Any], missing: str) -> Any:
 def _topped(counts: pd.DataFrame, words: dict[str, str]) -> pd.DataFrame:
     if len(counts) <= _MOST + 1:
         return counts
-    rest = counts.iloc[_MOST:].sum().to_frame(words["other"].format(n=len(counts) - _MOST)).T
+    rest = counts.iloc[_MOST:].sum().to_frame(words["other"].format(n=_number(len(counts) - _MOST, words))).T
     return pd.concat([counts.iloc[:_MOST], rest])
 
 
-def _percent(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else ""
+def _number(value: float | Decimal, words: dict[str, str]) -> str:
+    """Write a number rounded to a whole one, with the separators of the language."""
+    return _separated(f"{value:,.0f}", words)
+
+
+def _percent(part: int, whole: int, words: dict[str, str]) -> str:
+    return _separated(f"{part / whole:.1%}", words) if whole else ""
+
+
+def _separated(text: str, words: dict[str, str]) -> str:
+    return text.translate(str.maketrans(",.", words["separators"]))
 
 
 def _title(total: pd.Series[Any], words: dict[str, str]) -> str:
-    title = words["title"].format(**{name: int(total[name]) for name in ("rows", "recipients", "accepted")})
+    title = words["title"].format(**{name: _number(total[name], words) for name in ("rows", "recipients", "accepted")})
     if not pd.isna(total["delivery_rate"]):
-        title += words["title_tracked"].format(delivered=int(total["delivered"]), rate=f"{total['delivery_rate']:.1%}")
-    return title if pd.isna(total["price"]) else title + words["cost"].format(price=total["price"])
+        rate = _separated(f"{total['delivery_rate']:.1%}", words)
+        title += words["title_tracked"].format(delivered=_number(total["delivered"], words), rate=rate)
+    return title if pd.isna(total["price"]) else title + words["cost"].format(price=_number(total["price"], words))
 
 
 def _wrapped(text: str, width: int) -> str:
@@ -311,7 +323,7 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
             label=words[outcome],
         )  # fmt: skip
         if panel.shares:
-            _label(axes, counts.tolist(), start.tolist(), lengths.tolist())
+            _label(axes, counts.tolist(), start.tolist(), lengths.tolist(), words)
         start = start + lengths
     for place, (end, note) in enumerate(zip(start.tolist(), panel.notes, strict=True)):
         axes.text(end + 0.012, place, note, va="center", fontsize=9.5, parse_math=False)
@@ -331,12 +343,14 @@ def _draw(axes: Axes, panel: _Bars, words: dict[str, str]) -> None:
         )  # fmt: skip
 
 
-def _label(axes: Axes, counts: Sequence[int], start: Sequence[float], lengths: Sequence[float]) -> None:
+def _label(
+    axes: Axes, counts: Sequence[int], start: Sequence[float], lengths: Sequence[float], words: dict[str, str]
+) -> None:
     """Write the counts into the parts of the bars that have room for them."""
     for place, (count, begin, length) in enumerate(zip(counts, start, lengths, strict=True)):
         if length < _NARROWEST:
             continue
         axes.text(
-            begin + length / 2, place, f"{count:,}", ha="center", va="center", fontsize=9,
+            begin + length / 2, place, _number(count, words), ha="center", va="center", fontsize=9,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
         )  # fmt: skip

@@ -28,7 +28,7 @@ def test_a_link_holds_the_bytes_that_a_file_would(tmp_path):
 
 def test_its_text_and_name_are_escaped():
     link = offer_csv(FRAME, 'a"b').link("Tải <về>")
-    assert ">Tải &lt;về&gt;</a>" in link
+    assert "Tải &lt;về&gt;</a>" in link
     assert 'download="a&quot;b-' in link
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.text import Text
 from PIL import Image
 
 import esms_frames as ef
@@ -166,3 +168,13 @@ def test_what_cannot_be_plotted_is_one_sentence(tracked):
         ef.plot(tracked, lang="fr")
     with pytest.raises(ef.InvalidInput, match="no column 'status'"):
         ef.plot(pd.DataFrame({"network": ["Viettel"]}))
+
+
+def test_numbers_are_written_as_the_language_writes_them():
+    results = pd.DataFrame({"network": "Viettel", "status": ["accepted"] * 1999 + ["refused"], "reason": None})
+    written = {
+        lang: " ".join(text.get_text() for text in ef.plot(results, lang=lang).findobj(Text)) for lang in ("vi", "en")
+    }
+    assert "2.000 dòng" in written["vi"]
+    assert re.search(r"2\.000 · \d+,\d%", written["vi"])
+    assert "2,000 rows" in written["en"]

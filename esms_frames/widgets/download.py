@@ -46,8 +46,8 @@ class Download:
         """Write the link that holds the file, as HTML."""
         data = base64.b64encode(self.content or b"").decode("ascii")
         return (
-            f'<a download="{html.escape(self.name)}" href="data:text/csv;charset=utf-8;base64,{data}">'
-            f"{html.escape(text)}</a>"
+            f'<a download="{html.escape(self.name)}" href="data:text/csv;charset=utf-8;base64,{data}" '
+            f'style="text-decoration:underline">⤓ {html.escape(text)}</a>'
         )
 
 

@@ -47,7 +47,7 @@ _PACE = 0.25  # seconds between two reports of progress at least
 _OPTIONS = (  # one label over each box, and boxes side by side as far as there is room
     "<style>.esms-facet{flex-flow:column!important;align-items:stretch!important;height:auto!important}"
     ".esms-facet>label.widget-label{text-align:left;width:auto;height:auto}"
-    ".esms-facet>select{width:100%!important;box-sizing:border-box}</style>"
+    ".esms-facet>select{width:100%!important;flex:0 0 auto!important;box-sizing:border-box}</style>"
 )
 
 
@@ -212,6 +212,8 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             self._filter_box,
             self._reason_box,
             fields.row(self._clear, self._shown),
+            fields.row(self._make_csv, self._csv),
+            fields.row(self._track, self._progress, self._tracking),
             fields.html(_heading(words("summary"))),
             self._by,
             self._summary,
@@ -219,10 +221,8 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             self._chart,
             fields.html(_heading(words("result_table"))),
             self._columns,
-            self._table,
             fields.row(self._back, self._page, self._page_rows, self._forth),
-            fields.row(self._make_csv, self._csv),
-            fields.row(self._track, self._progress, self._tracking),
+            self._table,
         ]
 
     def _box(self, label: str, options: list[tuple[str, int]], rows: int) -> Any:
@@ -375,7 +375,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
         data = io.BytesIO()
         figure.savefig(data, format="png", dpi=_DOTS)
         self._chart.value = (
-            f'<img alt="{escape(words("chart_described", rows=rows))}" style="max-width:100%;width:860px;height:auto" '
+            f'<img alt="{escape(words("chart_described", rows=rows))}" style="max-width:100%;width:720px;height:auto" '
             f'src="data:image/png;base64,{base64.b64encode(data.getvalue()).decode("ascii")}">'
         )
 

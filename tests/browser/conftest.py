@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from browser.servers import CHROMIUM, server, write_notebook
+from browser.servers import CHROMIUM, open_notebook, server, write_notebook
 
 SIZE = {"width": 1280, "height": 900}
 PATIENCE = 60_000  # milliseconds for anything to appear: a machine that runs CI may be busy
@@ -62,7 +62,7 @@ def page(chromium):
 
 
 class Place:
-    """Where a notebook is shown: JupyterLab or Voila."""
+    """Where a notebook of one cell is shown: JupyterLab or Voila."""
 
     def __init__(self, kind, url, page, folder, name):
         self.kind, self.page = kind, page
@@ -72,28 +72,25 @@ class Place:
     def notebook(self):
         return self._folder / self._name
 
-    def show(self, *cells):
-        """Write a notebook of these cells, open it, and run it."""
-        write_notebook(self._folder, self._name, *cells)
+    def show(self, cell):
+        """Write a notebook of this cell, open it, and run it."""
+        write_notebook(self._folder, self._name, cell)
         self.open()
         return self
 
     def open(self):
-        if self.kind == "voila":
-            self.page.goto(f"{self._url}/voila/render/{self._name}")
-            return
-        self.page.goto(f"{self._url}/lab/tree/{self._name}?reset")
-        self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
-        self.page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
-        for _ in self.page.locator(".jp-Notebook .jp-CodeCell").all():
-            self.page.keyboard.press("Shift+Enter")
+        open_notebook(self.page, self.kind, self._url, self._name)
 
     def again(self):
         """Open the notebook anew, with another kernel."""
+        self.end()
+        self.open()
+
+    def end(self):
+        """End the kernels of JupyterLab; Voila ends its own with the page."""
         if self.kind == "lab":
             for session in self.page.request.get(f"{self._url}/api/sessions").json():
                 self.page.request.delete(f"{self._url}/api/sessions/{session['id']}")
-        self.open()
 
     def save(self):
         """Save the notebook, as with the menu."""
@@ -118,7 +115,9 @@ def place(request, page, notebooks, tmp_path):
     """Where the test is to run: ``voila`` unless it is parametrised with others."""
     kind = getattr(request, "param", "voila")
     url = request.getfixturevalue(f"{kind}_url")
-    return Place(kind, url, page, notebooks, f"{tmp_path.name}.ipynb")
+    found = Place(kind, url, page, notebooks, f"{tmp_path.name}.ipynb")
+    yield found
+    found.end()
 
 
 @pytest.fixture

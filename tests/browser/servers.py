@@ -142,3 +142,20 @@ def write_notebook(folder, name, *cells):
     path = Path(folder) / name
     path.write_text(json.dumps(notebook), encoding="utf-8")
     return path
+
+
+def open_notebook(page, kind, url, name):
+    """Open a notebook of one cell, and run it."""
+    if kind == "voila":
+        page.goto(f"{url}/voila/render/{name}")
+        return
+    page.goto(f"{url}/lab/tree/{name}?reset")
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
+    prompt = page.locator(".jp-Notebook .jp-InputArea-prompt").first
+    for _ in range(10):  # a kernel that is still starting does not hear it
+        page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_timeout(1000)
+        if prompt.inner_text().strip() != "[ ]:":
+            return
+    raise AssertionError("the cell was not run")
