@@ -147,15 +147,7 @@ def test_summary_chart_and_page_follow_the_filter(results):
     view.choose("status", ["invalid"])
     assert len(rows_of(view)) == 1
     assert "Showing 1 of 70 rows." in text_of(view)
-    expected = ef.summarize(view.frame, None).iloc[0]
-    assert (
-        re.findall("<td[^>]*>(.*?)</td>", view._summary.value)[-6:]
-        == [
-            "all",
-            *map(str, expected[["rows", "recipients", "accepted", "refused", "unknown"]]),
-            str(expected["not_sent"]),
-        ][-6:]
-    )
+    assert re.findall("<td[^>]*>(.*?)</td>", view._summary.value)[-4:] == ["all", "1", "0", "0"]
     assert view._chart.value != before
     assert 'alt="Chart of the results of 1 rows' in view._chart.value
 

@@ -60,11 +60,22 @@ def tiles(facts: Iterable[tuple[str, str]]) -> str:
     return f'<div style="display:flex;flex-wrap:wrap;gap:.5em;margin:.2em 0">{shown}</div>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = (), caption: str = "") -> str:
-    """Show a table; the columns in `right` hold numbers. It scrolls within itself where it is too wide."""
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    caption: str = "",
+    wrap: bool = False,
+) -> str:
+    """Show a table; the columns in `right` hold numbers. It scrolls within itself where it is too wide.
+
+    With `wrap`, long names of columns take several lines.
+    """
+    spaces = "normal" if wrap else "nowrap"
     aligned = [_CELL + ("right;font-variant-numeric:tabular-nums" if n in right else "left") for n in range(len(head))]
     heads = "".join(
-        f'<th scope="col" style="{style};font-weight:600;white-space:nowrap">{escape(name)}</th>'
+        f'<th scope="col" style="{style};font-weight:600;white-space:{spaces}">{escape(name)}</th>'
         for style, name in zip(aligned, head, strict=True)
     )
     body = "".join(

@@ -41,6 +41,7 @@ PAGE = 50
 _ALL = -1
 _SHOWN = ("phone", "network", "segment", "status", "reason", "delivery", "price", "sent_at")
 _GROUPS = 30  # of a summary
+_ALWAYS = ("rows", "recipients", "accepted")  # are summed up; the others where there are any
 _DOTS = 120  # an inch of the chart
 _REST = 0.15  # seconds without another change, after which the chart is drawn anew
 _PACE = 0.25  # seconds between two reports of progress at least
@@ -212,8 +213,9 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
             self._filter_box,
             self._reason_box,
             fields.row(self._clear, self._shown),
-            fields.row(self._make_csv, self._csv),
-            fields.row(self._track, self._progress, self._tracking),
+            fields.row(self._make_csv, self._track, self._progress),
+            self._csv,
+            self._tracking,
             fields.html(_heading(words("summary"))),
             self._by,
             self._summary,
@@ -328,7 +330,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
         words, by = self._words, self._by.value
         part = self._part(("status", *TRACKED, *([by] if by else ())))
         total = summarize(part, None)
-        names = [name for name in total.columns if total[name].notna().any()]
+        names = [name for name in total.columns if name in _ALWAYS or (total[name].notna() & (total[name] != 0)).any()]
         tables = [(words("by_none"), total)]
         left = 0
         if by and len(part):
@@ -342,7 +344,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
                 rows.append([name, *map(self._summed, names, line)])
         head = [words(by) if by else "", *(words(f"column_{name}") for name in names)]
         more = markup.hint(words("more_groups", groups=left)) if left else ""
-        self._summary.value = markup.table(head, rows, right=range(1, len(head))) + more
+        self._summary.value = markup.table(head, rows, right=range(1, len(head)), wrap=True) + more
 
     def _summed(self, name: str, value: Any) -> str:
         if pd.isna(value):
