@@ -346,6 +346,21 @@ def test_a_do_not_contact_list_that_is_not_clear_stops_everything(opened, custom
     assert form._sending.send.disabled
 
 
+def test_a_do_not_contact_file_that_cant_be_read_stops_everything_until_it_is_given_up(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    check(form)
+    upload(form._recipients.exclude_upload, "stop.xlsx", b"no spreadsheet")
+    form._recipients.exclude.value = FIFTY[0]
+    assert "stop.xlsx can't be read" in text_of(form._recipients.exclude_status)
+    assert form._recipients.audience is None
+    assert form._sending.send.disabled
+    form._recipients.exclude_keep.click()
+    assert "stop.xlsx can't be read" in text_of(form._recipients.exclude_status)
+    form._recipients.exclude_clear.click()
+    assert (form._recipients.audience.frame["status"] == "excluded").sum() == 1
+
+
 def test_numbers_can_be_kept_on_the_journals_list(opened, customers, tmp_path):
     journal = ef.Journal(tmp_path / "journal.sqlite")
     form = opened(customers, journal=journal)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
-from esms_frames.errors import PhoneColumnError
+from esms_frames.errors import InvalidInput, PhoneColumnError
 from esms_frames.files import SAMPLE, read_customers
 from esms_frames.widgets import fields, listing, markup
 from esms_frames.widgets.listing import Exclusion, Listing
@@ -87,6 +87,7 @@ class RecipientsSection:
         }
         self._column: pd.Series[Any] = pd.Series(dtype=object)
         self._exclusion = Exclusion()
+        self._exclusion_problem = ""  # of the file: nothing is sent until it can be read, or is given up
         self._page = 0
         self._quiet = False
         self._file_notes: list[tuple[str, str]] = []
@@ -295,12 +296,12 @@ class RecipientsSection:
                 return
             rows = listing.chosen_rows(chosen.df, self.segment.value, values, blank=blank)
         try:
-            excluded = self._exclusion.numbers()
+            excluded = self._excluded()
             self.exclude_status.value = (
                 markup.note("good", words("exclude_count", count=len(excluded))) if excluded else ""
             )
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            problem = words("exclude_wrong", problem=self._told(error))
+            problem = words("exclude_wrong", problem=self._exclusion_problem or self._told(error))
             self.exclude_status.value = markup.note("bad", problem)
             self._set(None, [("bad", problem)])
             return
@@ -394,18 +395,25 @@ class RecipientsSection:
         try:
             read = read_upload(self.exclude_upload)
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            problem = self._words("exclude_wrong", problem=self._told(error))
-            self.exclude_status.value = markup.note("bad", problem)
+            self._exclusion_problem = self._told(error)
+            self._exclude(replace(self._exclusion, listing=None))
             return
         if read is not None:
+            self._exclusion_problem = ""
             self._exclude(replace(self._exclusion, listing=read[0]))
 
     def _drop_exclusion_file(self) -> None:
+        self._exclusion_problem = ""
         self._exclude(replace(self._exclusion, listing=None))
+
+    def _excluded(self) -> list[str]:
+        if self._exclusion_problem:
+            raise InvalidInput(self._exclusion_problem)
+        return self._exclusion.numbers()
 
     def _exclude(self, exclusion: Exclusion) -> None:
         self._exclusion = exclusion
-        fields.show(self.exclude_clear, exclusion.listing is not None)
+        fields.show(self.exclude_clear, exclusion.listing is not None or bool(self._exclusion_problem))
         self.exclude_status.value = ""
         self._prepare()
 
@@ -413,13 +421,14 @@ class RecipientsSection:
         """Put the numbers on the journal's list, for good."""
         words = self._words
         try:
-            numbers = self._exclusion.numbers()
+            numbers = self._excluded()
             if not numbers:
                 self.exclude_status.value = markup.note("look", words("exclude_nothing"))
                 return
             self._journal().do_not_contact.add(numbers, reason=words("exclude_reason"))
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            self.exclude_status.value = markup.note("bad", words("exclude_wrong", problem=self._told(error)))
+            problem = self._exclusion_problem or self._told(error)
+            self.exclude_status.value = markup.note("bad", words("exclude_wrong", problem=problem))
             return
         self.exclude_status.value = markup.note("good", words("exclude_kept", count=len(numbers)))
         self._on_change()
