@@ -689,6 +689,18 @@ def test_what_the_gateway_refuses_while_sending_is_in_the_results(opened, custom
         send(form)
         assert (form.results["status"] == "refused").any()
         assert "có số bị chặn trong hệ thống" in text_of(form._result.table)
+        assert "nhưng 50 số chưa được tiếp nhận" in text_of(form._sending.status)
+
+
+def test_a_run_that_reached_nobody_is_not_called_done(opened, customers):
+    with ef.Sandbox() as sandbox:
+        form = opened(customers, sandbox.client())
+        write(form)
+        check(form)
+    send(form)
+    assert (form.results["status"] == "not_sent").all()
+    assert "50 numbers were not accepted" in text_of(form._sending.status)
+    assert form._sending.bar.bar_style == "warning"
 
 
 def test_one_thing_at_a_time(opened, customers, client, monkeypatch):
