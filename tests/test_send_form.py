@@ -209,6 +209,19 @@ def test_a_gateway_that_is_not_there_is_one_sentence(opened, sandbox):
     assert "Chưa kết nối. Không kết nối được tới 127.0.0.1" in said
 
 
+def test_a_gateway_chosen_while_a_balance_is_on_its_way_stays_chosen(opened, customers, client, monkeypatch):
+    form = opened(customers, client)
+    balance = client.balance
+
+    def meanwhile():
+        form._gateway.way.value = Way.SANDBOX
+        return balance()
+
+    monkeypatch.setattr(client, "balance", meanwhile)
+    form._gateway.refresh()
+    assert form._gateway.account.client is not client
+
+
 def test_keys_of_the_environment_are_offered_where_there_are_some(opened, sandbox, monkeypatch):
     assert Way.ENV not in [way for _, way in opened()._gateway.way.options]
     monkeypatch.setenv("ESMS_API_KEY", sandbox.api_key)
