@@ -340,6 +340,28 @@ def test_rows_are_filtered_by_the_values_of_a_column(opened, client):
     assert "No value is chosen" in text_of(form._recipients.status)
 
 
+@pytest.mark.parametrize(
+    "days",
+    [
+        pd.to_datetime(["2030-01-01", "2030-01-02"] * 25),
+        pd.to_datetime(["2030-01-01 08:00", None] * 25),
+        pd.to_timedelta([1, 2] * 25, unit="D"),
+        [date(2030, 1, 1), date(2030, 1, 2)] * 25,
+    ],
+    ids=["days", "moments", "lengths", "objects"],
+)
+def test_rows_are_filtered_by_days_and_the_code_does_the_same(opened, customers, days):
+    df = customers.assign(ngay=days)
+    form = opened(df)
+    form._recipients.segment.value = 2
+    assert len(form._recipients.audience.ready) == 50
+    form._recipients.values.index = (0,)
+    assert form._recipients.audience.frame.index.tolist() == list(range(0, 50, 2))
+    done = {"df": df, "ef": ef}
+    exec("\n".join(form._recipients.code()[:-1]), done)
+    assert done["customers"].index.tolist() == list(range(0, 50, 2))
+
+
 def test_numbers_not_to_contact_are_pasted_and_uploaded(opened, customers):
     form = opened(customers)
     form._recipients.exclude.value = f"{FIFTY[0]}\n+84 901 888 411, 0901.888.412"

@@ -119,7 +119,7 @@ def values_of(df: pd.DataFrame, place: int) -> tuple[list[Any], bool]:
     column = df.iloc[:, place]
     values = column.dropna().unique().tolist()
     if not all(isinstance(value, (str, int, float, bool)) for value in values):
-        values = list(dict.fromkeys(map(str, values)))
+        values = column.astype(str)[column.notna()].unique().tolist()
     return sorted(values, key=lambda value: (isinstance(value, str), value)), bool(column.isna().any())
 
 
