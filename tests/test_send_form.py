@@ -860,6 +860,14 @@ def test_the_code_takes_the_given_frame_and_client_and_holds_no_key(opened, cust
     assert (results["status"] == "accepted").all()
 
 
+def test_the_password_of_a_journals_database_is_nowhere(opened, customers, client):
+    form = opened(customers, client, journal="postgresql://me:database-password@localhost:1/sms")
+    write(form)
+    form._result.show_code.click()
+    assert "journal=journal" in form.code()
+    assert "database-password" not in state_of(form) + form.code() + repr(form)
+
+
 def test_the_code_of_an_empty_form_says_what_is_missing(opened):
     code = opened().code()
     compile(code, "form", "exec")

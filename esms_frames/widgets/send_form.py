@@ -119,8 +119,8 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         Returns
         -------
         str
-            A program; of what is not chosen yet, it says so in comments. A DataFrame and a Journal that the form
-            was given are ``df`` and ``journal``.
+            A program; of what is not chosen yet, it says so in comments. A DataFrame, and a Journal or the URL of a
+            database, that the form was given are ``df`` and ``journal``.
         """
         client = self._gateway.account.client if self._gateway.account else None
         lines = ["import esms_frames as ef", "", connection.code(self._gateway.way.value, client)]
@@ -167,7 +167,9 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         return self._opened
 
     def _journal_code(self) -> str:
-        return "journal" if isinstance(self._given_journal, Journal) else repr(str(self._given_journal))
+        given = self._given_journal
+        is_path = not isinstance(given, Journal) and "://" not in str(given)  # the URL of a database holds a password
+        return repr(str(given)) if is_path else "journal"
 
     def _draft(self) -> Draft:
         account = self._gateway.account
