@@ -804,6 +804,18 @@ def test_results_are_summed_up_drawn_and_taken_along(opened):
     assert "Cập nhật lúc" in text_of(form._result.status)
 
 
+def test_delivery_is_asked_of_the_gateway_that_has_sent_whichever_is_chosen_now(opened, customers):
+    with ef.Sandbox(report_delay=0) as sandbox:
+        form = opened(customers, sandbox.client())
+        write(form)
+        check(form)
+        send(form)
+        form._gateway.way.value = Way.SANDBOX
+        form._result.track.click()
+        form.wait(20)
+    assert form.results["delivery"].isin(["delivered", "failed"]).all()
+
+
 def test_large_results_are_written_to_a_file_whose_path_is_shown(opened, client, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     form = opened(many(20_001), client)

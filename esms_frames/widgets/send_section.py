@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a run came to: its campaign, its results, and whether it was cancelled."""
+    """What a run came to: its campaign and gateway, its results, and whether it was cancelled."""
 
     campaign: str
+    client: Client
     results: pd.DataFrame | None
     cancelled: bool = False
     error: Exception | None = None
@@ -169,11 +170,11 @@ class SendSection:
         def work() -> Sent:
             try:
                 reporter.check()
-                return Sent(name, run(reporter))
+                return Sent(name, client, run(reporter))
             except Cancelled:
-                return Sent(name, self._so_far(name, client, audience), cancelled=True)
+                return Sent(name, client, self._so_far(name, client, audience), cancelled=True)
             except Exception as error:  # noqa: BLE001 - shown to the person at the form, with what was sent
-                return Sent(name, self._so_far(name, client, audience), error=error)
+                return Sent(name, client, self._so_far(name, client, audience), error=error)
 
         def over(sent: Sent) -> None:
             self._reporter = None
