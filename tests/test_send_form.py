@@ -816,6 +816,15 @@ def test_delivery_is_asked_of_the_gateway_that_has_sent_whichever_is_chosen_now(
     assert form.results["delivery"].isin(["delivered", "failed"]).all()
 
 
+def test_the_file_tells_which_row_is_which(opened, customers, client):
+    form = opened(customers.set_axis(pd.RangeIndex(1, 51)), client)
+    write(form)
+    check(form)
+    send(form)
+    data = re.search('base64,([^"]+)', form._result.download.value)[1]
+    assert pd.read_csv(io.BytesIO(base64.b64decode(data)))["index_0"].tolist() == list(range(1, 51))
+
+
 def test_large_results_are_written_to_a_file_whose_path_is_shown(opened, client, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     form = opened(many(20_001), client)

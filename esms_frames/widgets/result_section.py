@@ -13,7 +13,7 @@ import pandas as pd
 
 from esms_frames import clock
 from esms_frames.analysis import summarize
-from esms_frames.files import write_results
+from esms_frames.files import csv_bytes, write_results
 from esms_frames.plots import plot
 from esms_frames.results import is_tracked
 from esms_frames.tracking import track
@@ -160,7 +160,7 @@ class ResultSection:
         return f"{value:%d/%m/%Y %H:%M:%S}" if name == "sent_at" else str(value)
 
     def _link(self, results: pd.DataFrame) -> str:
-        data = results.to_csv(index=not isinstance(results.index, pd.RangeIndex)).encode("utf-8-sig")
+        data = csv_bytes(results)
         size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e6 else f"{max(1, len(data) // 1000)} kB"
         return (
             f'<a download="{escape(self._file_name())}" href="data:text/csv;charset=utf-8;base64,'
