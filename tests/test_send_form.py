@@ -419,6 +419,15 @@ def test_rejected_rows_are_shown_a_page_at_a_time_as_they_were_written(opened):
     assert form._recipients.next.disabled
 
 
+def test_rejected_rows_of_a_parquet_file_are_shown_by_its_index(opened):
+    form = opened()
+    file = io.BytesIO()
+    pd.DataFrame({"sdt": [*FIFTY, "none"]}, index=[f"K{n}" for n in range(51)]).to_parquet(file)
+    upload(form._recipients.upload, "khach.parquet", file.getvalue())
+    form._recipients.rejected.click()
+    assert "K50" in text_of(form._recipients.rejected_table)
+
+
 def test_markup_in_the_data_is_shown_as_text(opened, customers, client):
     df = pd.concat([customers, pd.DataFrame({"ten": ["x"], "sdt": ["<img src=x>"]})], ignore_index=True)
     form = opened(df, client)

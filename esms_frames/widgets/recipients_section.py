@@ -44,7 +44,8 @@ def read_upload(upload: Any) -> tuple[Listing, list[str]] | None:
         path = Path(folder) / name
         path.write_bytes(content)
         df = read_customers(path)
-    return Listing(df, name, f"ef.read_customers({name!r})", from_file=True), [
+    counted = path.suffix.lower() not in {".parquet", ".pq"}  # these keep an index of their own
+    return Listing(df, name, f"ef.read_customers({name!r})", from_file=counted), [
         str(warning.message) for warning in caught
     ]
 
