@@ -898,6 +898,36 @@ def test_the_password_of_a_journals_database_is_nowhere(opened, customers, clien
     assert "database-password" not in state_of(form) + form.code() + repr(form)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pd.Index([3, 7]),
+        ["sdt", "sdt"],
+        [None, "x"],
+        pd.to_datetime(["2030-01-01", "2030-02-01"]),
+        [("a", "b"), ("a", "c")],
+    ],
+    ids=["numbers", "twice", "none", "days", "levels"],
+)
+def test_the_code_names_any_column_so_that_it_runs(opened, client, columns):
+    df = pd.DataFrame({"phone": FIFTY, "kind": ["x"] * 40 + ["y"] * 10})
+    df.columns = columns
+    form = opened(df, client)
+    form._recipients.phone.value, form._recipients.segment.value = 0, 1
+    form._recipients.values.index = (0,)
+    done = {"df": df}
+    exec("import esms_frames as ef\n" + "\n".join(form._recipients.code()), done)
+    assert done["audience"].ready["phone"].tolist() == form._recipients.audience.ready["phone"].tolist() == FIFTY[:40]
+
+
+def test_a_do_not_contact_file_without_a_clear_column_leaves_the_code_readable(opened, customers, client):
+    form = opened(customers, client)
+    form._result.show_code.click()
+    upload(form._recipients.exclude_upload, "stop.csv", b"a,b\n1,2\n")
+    form._recipients.exclude.value = FIFTY[0]
+    assert "choose recipients first" in form.code()
+
+
 def test_the_code_of_an_empty_form_says_what_is_missing(opened):
     code = opened().code()
     compile(code, "form", "exec")

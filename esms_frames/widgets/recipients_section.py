@@ -165,7 +165,7 @@ class RecipientsSection:
     def code(self) -> list[str]:
         """Write what was chosen in Python: ``customers``, ``audience``."""
         chosen = self.listing
-        if chosen is None or self.phone.value is None:
+        if chosen is None or self.phone.value is None or self.audience is None:
             return []
         lines = [f"customers = {chosen.code}"]
         if self.segment.value is not None:
@@ -177,7 +177,10 @@ class RecipientsSection:
         if self._exclusion.listing is not None or self._exclusion.pasted:
             lines += self._exclusion_code()
             exclude = ", exclude=exclude"
-        return [*lines, f"audience = ef.prepare(customers, {chosen.df.columns[self.phone.value]!r}{exclude})"]
+        return [
+            *lines,
+            f"audience = ef.prepare({listing.phone_code('customers', chosen.df, self.phone.value)}{exclude})",
+        ]
 
     def _exclusion_code(self) -> list[str]:
         file, pasted = self._exclusion.listing, list(self._exclusion.pasted)
