@@ -308,6 +308,13 @@ def test_a_file_that_cant_be_used_is_one_sentence(opened, name, content, said):
     assert form._recipients.audience is None
 
 
+def test_how_large_a_file_may_be_is_said_before_one_is_lost_on_its_way(opened):
+    form = opened()
+    for button in (form._recipients.upload, form._recipients.exclude_upload):
+        assert "up to 10 MB" in button.tooltip  # what servers of notebooks let through
+    assert "up to 10 MB" in all_text(form)
+
+
 def test_a_wrong_phone_column_is_noticed_and_another_can_be_chosen(opened, customers, client):
     form = opened(customers, client)
     write(form)

@@ -106,7 +106,11 @@ class RecipientsSection:
             **fields.layout(),
         )
         self.upload = widgets.FileUpload(
-            accept=_FILES, multiple=False, description=words("upload"), layout=widgets.Layout(width="auto")
+            accept=_FILES,
+            multiple=False,
+            description=words("upload"),
+            tooltip=words("upload_hint"),
+            layout=widgets.Layout(width="auto"),
         )
         self._upload_row = fields.row(self.upload, fields.html(markup.hint(words("upload_hint"))), below_field=True)
         self.file_status = fields.html(below_field=True)
@@ -119,7 +123,11 @@ class RecipientsSection:
             **fields.layout(),
         )  # fmt: skip
         self.exclude_upload = widgets.FileUpload(
-            accept=_FILES, multiple=False, description=words("exclude_upload"), layout=widgets.Layout(width="auto")
+            accept=_FILES,
+            multiple=False,
+            description=words("exclude_upload"),
+            tooltip=words("upload_hint"),
+            layout=widgets.Layout(width="auto"),
         )
         self.exclude_clear = fields.button(words("exclude_clear"), icon="times", shown=False)
         self.exclude_keep = fields.button(words("exclude_keep"), icon="ban")
