@@ -413,6 +413,16 @@ def test_numbers_can_be_kept_on_the_journals_list(opened, customers, tmp_path):
     assert journal.do_not_contact.contains(FIFTY[0])
 
 
+def test_a_longer_do_not_contact_list_calls_for_another_check(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    form._recipients.exclude.value = FIFTY[0]
+    check(form)
+    form._recipients.exclude_keep.click()
+    assert "1 numbers" in text_of(form._recipients.exclude_status)
+    assert form._sending.send.disabled
+
+
 def test_rejected_rows_are_shown_a_page_at_a_time_as_they_were_written(opened):
     form = opened()
     form._recipients.source.value = "sample"

@@ -442,5 +442,5 @@ class RecipientsSection:
             problem = self._exclusion_problem or self._told(error)
             self.exclude_status.value = markup.note("bad", words("exclude_wrong", problem=problem))
             return
+        self._prepare()  # what was checked before was not checked against the longer list
         self.exclude_status.value = markup.note("good", words("exclude_kept", count=len(numbers)))
-        self._on_change()
