@@ -137,6 +137,15 @@ def test_an_unknown_language_is_refused_before_anything_begins():
         ef.SendForm(lang="fr")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [((FIFTY,), "The customers must be a DataFrame, not list"), ((None, "key"), "client must be a Client")],
+)
+def test_something_else_than_customers_and_a_client_is_one_sentence(given, said):
+    with pytest.raises(ef.InvalidInput, match=said):
+        ef.SendForm(*given)
+
+
 def test_an_import_brings_no_widgets_along_and_the_form_has_a_short_repr(opened, customers):
     assert repr(opened(customers)) == "<SendForm: 50 rows, no results>"
 

@@ -6,7 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+import pandas as pd
 
+from esms_frames.client import check_client
+from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.widgets import connection, fields
 from esms_frames.widgets.background import Worker
@@ -22,8 +25,6 @@ from esms_frames.widgets.sentences import told
 
 if TYPE_CHECKING:
     import os
-
-    import pandas as pd
 
     from esms_frames.client import Client
     from esms_frames.widgets.send_section import Sent
@@ -58,7 +59,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
     Raises
     ------
     InvalidInput
-        When `lang` is not known.
+        When `lang` is not known, or `df` or `client` are something else.
 
     Examples
     --------
@@ -82,6 +83,12 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         journal: Journal | str | os.PathLike[str] | None = None,
     ) -> None:
         words = Words(lang)
+        if df is not None and not isinstance(df, pd.DataFrame):
+            raise InvalidInput(
+                f"The customers must be a DataFrame, not {type(df).__name__}: pass a list as pd.DataFrame({{'phone': …}})."
+            )
+        if client is not None:
+            check_client(client)
         say = partial(told, words=words)
         self._words, self._say = words, say
         self._given_journal, self._opened = journal, journal if isinstance(journal, Journal) else None
