@@ -603,6 +603,18 @@ def test_whatever_is_changed_after_the_check_calls_for_another(opened, customers
     assert "check again" in text_of(form._check.status)
 
 
+def test_a_change_that_is_taken_back_shows_the_check_again(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    check(form)
+    plan = form._check.plan.value
+    write(form, TEXT + "!")
+    write(form)
+    assert not form._sending.send.disabled
+    assert form._check.plan.value == plan
+    assert "Ready" in text_of(form._check.status)
+
+
 def test_a_refused_brandname_stops_at_the_check(opened, customers, client):
     form = opened(customers, client, lang="vi")
     form._message.registered(lambda kind: None)
