@@ -137,6 +137,15 @@ def test_an_unknown_language_is_refused_before_anything_begins():
         ef.SendForm(lang="fr")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [((FIFTY,), "The customers must be a DataFrame, not list"), ((None, "key"), "client must be a Client")],
+)
+def test_something_else_than_customers_and_a_client_is_one_sentence(given, said):
+    with pytest.raises(ef.InvalidInput, match=said):
+        ef.SendForm(*given)
+
+
 def test_an_import_brings_no_widgets_along_and_the_form_has_a_short_repr(opened, customers):
     assert repr(opened(customers)) == "<SendForm: 50 rows, no results>"
 
@@ -207,6 +216,19 @@ def test_a_gateway_that_is_not_there_is_one_sentence(opened, sandbox):
     with ef.Client("a", "b", base_url=url) as lost:
         said = text_of(opened(None, lost, lang="vi")._gateway.status)
     assert "Chưa kết nối. Không kết nối được tới 127.0.0.1" in said
+
+
+def test_a_gateway_chosen_while_a_balance_is_on_its_way_stays_chosen(opened, customers, client, monkeypatch):
+    form = opened(customers, client)
+    balance = client.balance
+
+    def meanwhile():
+        form._gateway.way.value = Way.SANDBOX
+        return balance()
+
+    monkeypatch.setattr(client, "balance", meanwhile)
+    form._gateway.refresh()
+    assert form._gateway.account.client is not client
 
 
 def test_keys_of_the_environment_are_offered_where_there_are_some(opened, sandbox, monkeypatch):
@@ -295,6 +317,13 @@ def test_a_file_that_cant_be_used_is_one_sentence(opened, name, content, said):
     assert form._recipients.audience is None
 
 
+def test_how_large_a_file_may_be_is_said_before_one_is_lost_on_its_way(opened):
+    form = opened()
+    for button in (form._recipients.upload, form._recipients.exclude_upload):
+        assert "up to 10 MB" in button.tooltip  # what servers of notebooks let through
+    assert "up to 10 MB" in all_text(form)
+
+
 def test_a_wrong_phone_column_is_noticed_and_another_can_be_chosen(opened, customers, client):
     form = opened(customers, client)
     write(form)
@@ -327,6 +356,28 @@ def test_rows_are_filtered_by_the_values_of_a_column(opened, client):
     assert "No value is chosen" in text_of(form._recipients.status)
 
 
+@pytest.mark.parametrize(
+    "days",
+    [
+        pd.to_datetime(["2030-01-01", "2030-01-02"] * 25),
+        pd.to_datetime(["2030-01-01 08:00", None] * 25),
+        pd.to_timedelta([1, 2] * 25, unit="D"),
+        [date(2030, 1, 1), date(2030, 1, 2)] * 25,
+    ],
+    ids=["days", "moments", "lengths", "objects"],
+)
+def test_rows_are_filtered_by_days_and_the_code_does_the_same(opened, customers, days):
+    df = customers.assign(ngay=days)
+    form = opened(df)
+    form._recipients.segment.value = 2
+    assert len(form._recipients.audience.ready) == 50
+    form._recipients.values.index = (0,)
+    assert form._recipients.audience.frame.index.tolist() == list(range(0, 50, 2))
+    done = {"df": df, "ef": ef}
+    exec("\n".join(form._recipients.code()[:-1]), done)
+    assert done["customers"].index.tolist() == list(range(0, 50, 2))
+
+
 def test_numbers_not_to_contact_are_pasted_and_uploaded(opened, customers):
     form = opened(customers)
     form._recipients.exclude.value = f"{FIFTY[0]}\n+84 901 888 411, 0901.888.412"
@@ -346,6 +397,21 @@ def test_a_do_not_contact_list_that_is_not_clear_stops_everything(opened, custom
     assert form._sending.send.disabled
 
 
+def test_a_do_not_contact_file_that_cant_be_read_stops_everything_until_it_is_given_up(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    check(form)
+    upload(form._recipients.exclude_upload, "stop.xlsx", b"no spreadsheet")
+    form._recipients.exclude.value = FIFTY[0]
+    assert "stop.xlsx can't be read" in text_of(form._recipients.exclude_status)
+    assert form._recipients.audience is None
+    assert form._sending.send.disabled
+    form._recipients.exclude_keep.click()
+    assert "stop.xlsx can't be read" in text_of(form._recipients.exclude_status)
+    form._recipients.exclude_clear.click()
+    assert (form._recipients.audience.frame["status"] == "excluded").sum() == 1
+
+
 def test_numbers_can_be_kept_on_the_journals_list(opened, customers, tmp_path):
     journal = ef.Journal(tmp_path / "journal.sqlite")
     form = opened(customers, journal=journal)
@@ -354,6 +420,16 @@ def test_numbers_can_be_kept_on_the_journals_list(opened, customers, tmp_path):
     form._recipients.exclude.value = FIFTY[0]
     form._recipients.exclude_keep.click()
     assert journal.do_not_contact.contains(FIFTY[0])
+
+
+def test_a_longer_do_not_contact_list_calls_for_another_check(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    form._recipients.exclude.value = FIFTY[0]
+    check(form)
+    form._recipients.exclude_keep.click()
+    assert "1 numbers" in text_of(form._recipients.exclude_status)
+    assert form._sending.send.disabled
 
 
 def test_rejected_rows_are_shown_a_page_at_a_time_as_they_were_written(opened):
@@ -367,6 +443,15 @@ def test_rejected_rows_are_shown_a_page_at_a_time_as_they_were_written(opened):
         form._recipients.next.click()
     assert "Rows 81–100" in text_of(form._recipients.rejected_table)
     assert form._recipients.next.disabled
+
+
+def test_rejected_rows_of_a_parquet_file_are_shown_by_its_index(opened):
+    form = opened()
+    file = io.BytesIO()
+    pd.DataFrame({"sdt": [*FIFTY, "none"]}, index=[f"K{n}" for n in range(51)]).to_parquet(file)
+    upload(form._recipients.upload, "khach.parquet", file.getvalue())
+    form._recipients.rejected.click()
+    assert "K50" in text_of(form._recipients.rejected_table)
 
 
 def test_markup_in_the_data_is_shown_as_text(opened, customers, client):
@@ -516,6 +601,18 @@ def test_whatever_is_changed_after_the_check_calls_for_another(opened, customers
     assert form.results is None
     assert sandbox.sent.empty
     assert "check again" in text_of(form._check.status)
+
+
+def test_a_change_that_is_taken_back_shows_the_check_again(opened, customers, client):
+    form = opened(customers, client)
+    write(form)
+    check(form)
+    plan = form._check.plan.value
+    write(form, TEXT + "!")
+    write(form)
+    assert not form._sending.send.disabled
+    assert form._check.plan.value == plan
+    assert "Ready" in text_of(form._check.status)
 
 
 def test_a_refused_brandname_stops_at_the_check(opened, customers, client):
@@ -674,6 +771,18 @@ def test_what_the_gateway_refuses_while_sending_is_in_the_results(opened, custom
         send(form)
         assert (form.results["status"] == "refused").any()
         assert "có số bị chặn trong hệ thống" in text_of(form._result.table)
+        assert "nhưng 50 số chưa được tiếp nhận" in text_of(form._sending.status)
+
+
+def test_a_run_that_reached_nobody_is_not_called_done(opened, customers):
+    with ef.Sandbox() as sandbox:
+        form = opened(customers, sandbox.client())
+        write(form)
+        check(form)
+    send(form)
+    assert (form.results["status"] == "not_sent").all()
+    assert "50 numbers were not accepted" in text_of(form._sending.status)
+    assert form._sending.bar.bar_style == "warning"
 
 
 def test_one_thing_at_a_time(opened, customers, client, monkeypatch):
@@ -742,6 +851,27 @@ def test_results_are_summed_up_drawn_and_taken_along(opened):
     assert "Cập nhật lúc" in text_of(form._result.status)
 
 
+def test_delivery_is_asked_of_the_gateway_that_has_sent_whichever_is_chosen_now(opened, customers):
+    with ef.Sandbox(report_delay=0) as sandbox:
+        form = opened(customers, sandbox.client())
+        write(form)
+        check(form)
+        send(form)
+        form._gateway.way.value = Way.SANDBOX
+        form._result.track.click()
+        form.wait(20)
+    assert form.results["delivery"].isin(["delivered", "failed"]).all()
+
+
+def test_the_file_tells_which_row_is_which(opened, customers, client):
+    form = opened(customers.set_axis(pd.RangeIndex(1, 51)), client)
+    write(form)
+    check(form)
+    send(form)
+    data = re.search('base64,([^"]+)', form._result.download.value)[1]
+    assert pd.read_csv(io.BytesIO(base64.b64decode(data)))["index_0"].tolist() == list(range(1, 51))
+
+
 def test_large_results_are_written_to_a_file_whose_path_is_shown(opened, client, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     form = opened(many(20_001), client)
@@ -796,6 +926,44 @@ def test_the_code_takes_the_given_frame_and_client_and_holds_no_key(opened, cust
     monkeypatch.setenv("ESMS_SECRET_KEY", sandbox.secret_key)
     results = run(code, df=customers)
     assert (results["status"] == "accepted").all()
+
+
+def test_the_password_of_a_journals_database_is_nowhere(opened, customers, client):
+    form = opened(customers, client, journal="postgresql://me:database-password@localhost:1/sms")
+    write(form)
+    form._result.show_code.click()
+    assert "journal=journal" in form.code()
+    assert "database-password" not in state_of(form) + form.code() + repr(form)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pd.Index([3, 7]),
+        ["sdt", "sdt"],
+        [None, "x"],
+        pd.to_datetime(["2030-01-01", "2030-02-01"]),
+        [("a", "b"), ("a", "c")],
+    ],
+    ids=["numbers", "twice", "none", "days", "levels"],
+)
+def test_the_code_names_any_column_so_that_it_runs(opened, client, columns):
+    df = pd.DataFrame({"phone": FIFTY, "kind": ["x"] * 40 + ["y"] * 10})
+    df.columns = columns
+    form = opened(df, client)
+    form._recipients.phone.value, form._recipients.segment.value = 0, 1
+    form._recipients.values.index = (0,)
+    done = {"df": df}
+    exec("import esms_frames as ef\n" + "\n".join(form._recipients.code()), done)
+    assert done["audience"].ready["phone"].tolist() == form._recipients.audience.ready["phone"].tolist() == FIFTY[:40]
+
+
+def test_a_do_not_contact_file_without_a_clear_column_leaves_the_code_readable(opened, customers, client):
+    form = opened(customers, client)
+    form._result.show_code.click()
+    upload(form._recipients.exclude_upload, "stop.csv", b"a,b\n1,2\n")
+    form._recipients.exclude.value = FIFTY[0]
+    assert "choose recipients first" in form.code()
 
 
 def test_the_code_of_an_empty_form_says_what_is_missing(opened):

@@ -76,6 +76,14 @@ PROVOKED = {
         lambda: ef.prepare(FEW, exclude=["0901888410/0901888411"]),
         "exclude: có 1 mục không rõ là số nào (mục đầu tiên ở vị trí 0: nhiều số trong một ô)",
     ),
+    "unclear column of a list": (
+        lambda: ef.prepare(FEW, exclude=pd.DataFrame({"a": [1], "b": [2]})),
+        "exclude: không rõ cột nào là số điện thoại",
+    ),
+    "journal without a folder": (
+        lambda: ef.Journal("/proc/nowhere/journal.sqlite").campaigns(),
+        "Không mở được sổ gửi tin /proc/nowhere/journal.sqlite để ghi",
+    ),
     "no numbers": (lambda: ef.prepare(FEW, exclude=["x"]), "không mục nào là số di động"),
     "empty text": (lambda: ef.Message("", "a"), "hãy viết nội dung tin."),
     "control character": (lambda: ef.Message("a\x07", "a"), "nội dung có ký tự điều khiển U+0007"),

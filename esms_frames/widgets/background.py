@@ -55,7 +55,11 @@ class Worker:
                 self._busy = False
                 self._on_change()
 
-        self._on_change()
+        try:
+            self._on_change()
+        except BaseException:
+            self._busy = False  # it is not under way, and would not end
+            raise
         self._thread = threading.Thread(target=work, name="esms-form", daemon=True)
         self._thread.start()
         return True

@@ -89,6 +89,8 @@ class CheckSection:
         if self.checked is not None and self.checked.draft != self._draft():
             self.status.value = markup.note("look", self._words("check_changed"))
             self.plan.value = ""
+        elif self.checked is not None and not self.plan.value:  # a change was taken back
+            self._show(self.checked.plan)
 
     def forget(self) -> None:
         """Call for another check, after a send."""
@@ -113,13 +115,7 @@ class CheckSection:
 
         def there(found: Plan) -> None:
             self.checked = Checked(wanted, found)
-            good = not found.problems and found.recipients
-            self.status.value = (
-                markup.note("good", words("check_good", recipients=found.recipients, batches=found.batches))
-                if good
-                else ""
-            )
-            self.plan.value = plan_html(found, words, self._told)
+            self._show(found)
             self._on_change()
 
         def failed(error: Exception) -> None:
@@ -128,6 +124,14 @@ class CheckSection:
         self.status.value = markup.note("info", words("checking"))
         if not self._worker.start(ask, there, failed):
             self.status.value = markup.note("look", words("error_busy"))
+
+    def _show(self, found: Plan) -> None:
+        words = self._words
+        good = not found.problems and found.recipients
+        self.status.value = (
+            markup.note("good", words("check_good", recipients=found.recipients, batches=found.batches)) if good else ""
+        )
+        self.plan.value = plan_html(found, words, self._told)
 
     def _test(self) -> None:
         """Send the text to one number, as a campaign of its own."""

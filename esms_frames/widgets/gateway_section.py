@@ -116,11 +116,13 @@ class GatewaySection:
 
     def refresh(self) -> None:
         """Ask for the balance again, after a send; what can't be had stays as it was. Called beside the kernel."""
-        if self.account is not None:
-            client = self.account.client
+        before = self.account
+        if before is not None:
             with suppress(GatewayError):
-                self.account = Account(client, client.balance(), self.account.brandnames)
-                self._show(self.account)
+                balance = before.client.balance()
+                if self.account is before:  # nobody has chosen another gateway meanwhile
+                    self.account = Account(before.client, balance, before.brandnames)
+                    self._show(self.account)
 
     def close(self) -> None:
         """Forget keys, and stop the sandbox."""

@@ -119,7 +119,7 @@ def values_of(df: pd.DataFrame, place: int) -> tuple[list[Any], bool]:
     column = df.iloc[:, place]
     values = column.dropna().unique().tolist()
     if not all(isinstance(value, (str, int, float, bool)) for value in values):
-        values = list(dict.fromkeys(map(str, values)))
+        values = column.astype(str)[column.notna()].unique().tolist()
     return sorted(values, key=lambda value: (isinstance(value, str), value)), bool(column.isna().any())
 
 
@@ -132,9 +132,21 @@ def chosen_rows(df: pd.DataFrame, place: int, values: Sequence[Any], *, blank: b
     return (chosen & ~missing) | (missing & blank)
 
 
+def column_code(name: str, df: pd.DataFrame, place: int) -> str:
+    """Write a column in Python: by its label, or by its place where that is no plain one or not the only one."""
+    return f"{name}[{df.columns[place]!r}]" if _can_be_named(df, place) else f"{name}.iloc[:, {place}]"
+
+
+def phone_code(name: str, df: pd.DataFrame, place: int) -> str:
+    """Write in Python what `prepare` needs to know of customers and their phone column."""
+    if _can_be_named(df, place):
+        return f"{name}, {df.columns[place]!r}"
+    return f"{name}.iloc[:, [{place}]].set_axis(['phone'], axis='columns')"
+
+
 def filter_code(name: str, df: pd.DataFrame, place: int, values: Sequence[Any], *, blank: bool) -> str:
     """Write what `chosen_rows` does in Python."""
-    column = f"{name}[{df.columns[place]!r}]"
+    column = column_code(name, df, place)
     compared = column if _is_plain(df.iloc[:, place]) else f"{column}.astype(str)"
     condition = f"{compared}.isin({list(values)!r})"
     return f"{name}[{condition} | {column}.isna()]" if blank else f"{name}[{condition}]"
@@ -234,6 +246,11 @@ def one_number(text: str) -> tuple[str | None, str]:
     frame = drafted(pd.DataFrame({"phone": [text]}), "phone", min_batch=0).frame
     phone, problem = frame["phone"].iloc[0], frame["reason"].iloc[0]
     return (None, str(problem)) if read(frame["phone"])[0] < 0 else (str(phone), "")
+
+
+def _can_be_named(df: pd.DataFrame, place: int) -> bool:
+    label = df.columns[place]
+    return type(label) in {str, int} and list(df.columns).count(label) == 1
 
 
 def _is_plain(column: pd.Series[Any]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
-from esms_frames.errors import PhoneColumnError
+from esms_frames.errors import InvalidInput, PhoneColumnError
 from esms_frames.files import SAMPLE, read_customers
 from esms_frames.widgets import fields, listing, markup
 from esms_frames.widgets.listing import Exclusion, Listing
@@ -44,7 +44,8 @@ def read_upload(upload: Any) -> tuple[Listing, list[str]] | None:
         path = Path(folder) / name
         path.write_bytes(content)
         df = read_customers(path)
-    return Listing(df, name, f"ef.read_customers({name!r})", from_file=True), [
+    counted = path.suffix.lower() not in {".parquet", ".pq"}  # these keep an index of their own
+    return Listing(df, name, f"ef.read_customers({name!r})", from_file=counted), [
         str(warning.message) for warning in caught
     ]
 
@@ -87,6 +88,7 @@ class RecipientsSection:
         }
         self._column: pd.Series[Any] = pd.Series(dtype=object)
         self._exclusion = Exclusion()
+        self._exclusion_problem = ""  # of the file: nothing is sent until it can be read, or is given up
         self._page = 0
         self._quiet = False
         self._file_notes: list[tuple[str, str]] = []
@@ -104,7 +106,11 @@ class RecipientsSection:
             **fields.layout(),
         )
         self.upload = widgets.FileUpload(
-            accept=_FILES, multiple=False, description=words("upload"), layout=widgets.Layout(width="auto")
+            accept=_FILES,
+            multiple=False,
+            description=words("upload"),
+            tooltip=words("upload_hint"),
+            layout=widgets.Layout(width="auto"),
         )
         self._upload_row = fields.row(self.upload, fields.html(markup.hint(words("upload_hint"))), below_field=True)
         self.file_status = fields.html(below_field=True)
@@ -117,7 +123,11 @@ class RecipientsSection:
             **fields.layout(),
         )  # fmt: skip
         self.exclude_upload = widgets.FileUpload(
-            accept=_FILES, multiple=False, description=words("exclude_upload"), layout=widgets.Layout(width="auto")
+            accept=_FILES,
+            multiple=False,
+            description=words("exclude_upload"),
+            tooltip=words("upload_hint"),
+            layout=widgets.Layout(width="auto"),
         )
         self.exclude_clear = fields.button(words("exclude_clear"), icon="times", shown=False)
         self.exclude_keep = fields.button(words("exclude_keep"), icon="ban")
@@ -163,7 +173,7 @@ class RecipientsSection:
     def code(self) -> list[str]:
         """Write what was chosen in Python: ``customers``, ``audience``."""
         chosen = self.listing
-        if chosen is None or self.phone.value is None:
+        if chosen is None or self.phone.value is None or self.audience is None:
             return []
         lines = [f"customers = {chosen.code}"]
         if self.segment.value is not None:
@@ -175,7 +185,10 @@ class RecipientsSection:
         if self._exclusion.listing is not None or self._exclusion.pasted:
             lines += self._exclusion_code()
             exclude = ", exclude=exclude"
-        return [*lines, f"audience = ef.prepare(customers, {chosen.df.columns[self.phone.value]!r}{exclude})"]
+        return [
+            *lines,
+            f"audience = ef.prepare({listing.phone_code('customers', chosen.df, self.phone.value)}{exclude})",
+        ]
 
     def _exclusion_code(self) -> list[str]:
         file, pasted = self._exclusion.listing, list(self._exclusion.pasted)
@@ -295,12 +308,12 @@ class RecipientsSection:
                 return
             rows = listing.chosen_rows(chosen.df, self.segment.value, values, blank=blank)
         try:
-            excluded = self._exclusion.numbers()
+            excluded = self._excluded()
             self.exclude_status.value = (
                 markup.note("good", words("exclude_count", count=len(excluded))) if excluded else ""
             )
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            problem = words("exclude_wrong", problem=self._told(error))
+            problem = words("exclude_wrong", problem=self._exclusion_problem or self._told(error))
             self.exclude_status.value = markup.note("bad", problem)
             self._set(None, [("bad", problem)])
             return
@@ -394,18 +407,25 @@ class RecipientsSection:
         try:
             read = read_upload(self.exclude_upload)
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            problem = self._words("exclude_wrong", problem=self._told(error))
-            self.exclude_status.value = markup.note("bad", problem)
+            self._exclusion_problem = self._told(error)
+            self._exclude(replace(self._exclusion, listing=None))
             return
         if read is not None:
+            self._exclusion_problem = ""
             self._exclude(replace(self._exclusion, listing=read[0]))
 
     def _drop_exclusion_file(self) -> None:
+        self._exclusion_problem = ""
         self._exclude(replace(self._exclusion, listing=None))
+
+    def _excluded(self) -> list[str]:
+        if self._exclusion_problem:
+            raise InvalidInput(self._exclusion_problem)
+        return self._exclusion.numbers()
 
     def _exclude(self, exclusion: Exclusion) -> None:
         self._exclusion = exclusion
-        fields.show(self.exclude_clear, exclusion.listing is not None)
+        fields.show(self.exclude_clear, exclusion.listing is not None or bool(self._exclusion_problem))
         self.exclude_status.value = ""
         self._prepare()
 
@@ -413,13 +433,14 @@ class RecipientsSection:
         """Put the numbers on the journal's list, for good."""
         words = self._words
         try:
-            numbers = self._exclusion.numbers()
+            numbers = self._excluded()
             if not numbers:
                 self.exclude_status.value = markup.note("look", words("exclude_nothing"))
                 return
             self._journal().do_not_contact.add(numbers, reason=words("exclude_reason"))
         except Exception as error:  # noqa: BLE001 - shown to the person at the form
-            self.exclude_status.value = markup.note("bad", words("exclude_wrong", problem=self._told(error)))
+            problem = self._exclusion_problem or self._told(error)
+            self.exclude_status.value = markup.note("bad", words("exclude_wrong", problem=problem))
             return
+        self._prepare()  # what was checked before was not checked against the longer list
         self.exclude_status.value = markup.note("good", words("exclude_kept", count=len(numbers)))
-        self._on_change()

@@ -13,7 +13,7 @@ import pandas as pd
 
 from esms_frames import clock
 from esms_frames.analysis import summarize
-from esms_frames.files import write_results
+from esms_frames.files import csv_bytes, write_results
 from esms_frames.plots import plot
 from esms_frames.results import is_tracked
 from esms_frames.tracking import track
@@ -44,8 +44,6 @@ class ResultSection:
         Who asks what was delivered, and writes large files.
     told : callable
         Says an error, or a reason of the package, for people.
-    client : callable
-        Gives the present client.
     code : callable
         Gives the Python that does the same.
     """
@@ -55,12 +53,12 @@ class ResultSection:
         words: Words,
         worker: Worker,
         told: Callable[[Exception | str], str],
-        client: Callable[[], Client | None],
         code: Callable[[], str],
     ) -> None:
-        self._words, self._worker, self._told, self._client, self._code = words, worker, told, client, code
+        self._words, self._worker, self._told, self._code = words, worker, told, code
         self.results: pd.DataFrame | None = None
         self.campaign = ""
+        self._client: Client | None = None  # who has sent them
         self.summary = fields.html(markup.hint(words("result_none")))
         self.chart = fields.html()
         self.table = fields.html()
@@ -88,7 +86,7 @@ class ResultSection:
         """Show what a run came to."""
         if sent.results is None:
             return
-        self.campaign = sent.campaign
+        self.campaign, self._client = sent.campaign, sent.client
         self._take(sent.results)
         self.status.value = ""
 
@@ -162,7 +160,7 @@ class ResultSection:
         return f"{value:%d/%m/%Y %H:%M:%S}" if name == "sent_at" else str(value)
 
     def _link(self, results: pd.DataFrame) -> str:
-        data = results.to_csv(index=not isinstance(results.index, pd.RangeIndex)).encode("utf-8-sig")
+        data = csv_bytes(results)
         size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e6 else f"{max(1, len(data) // 1000)} kB"
         return (
             f'<a download="{escape(self._file_name())}" href="data:text/csv;charset=utf-8;base64,'
@@ -191,7 +189,7 @@ class ResultSection:
             self.status.value = markup.note("look", words("error_busy"))
 
     def _track(self) -> None:
-        results, client, words = self.results, self._client(), self._words
+        results, client, words = self.results, self._client, self._words
         if results is None or client is None:
             self.status.value = markup.note("look", words("not_connected"))
             return

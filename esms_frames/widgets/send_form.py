@@ -6,7 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+import pandas as pd
 
+from esms_frames.client import check_client
+from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.widgets import connection, fields
 from esms_frames.widgets.background import Worker
@@ -22,8 +25,6 @@ from esms_frames.widgets.sentences import told
 
 if TYPE_CHECKING:
     import os
-
-    import pandas as pd
 
     from esms_frames.client import Client
     from esms_frames.widgets.send_section import Sent
@@ -58,7 +59,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
     Raises
     ------
     InvalidInput
-        When `lang` is not known.
+        When `lang` is not known, or `df` or `client` are something else.
 
     Examples
     --------
@@ -82,6 +83,12 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         journal: Journal | str | os.PathLike[str] | None = None,
     ) -> None:
         words = Words(lang)
+        if df is not None and not isinstance(df, pd.DataFrame):
+            raise InvalidInput(
+                f"The customers must be a DataFrame, not {type(df).__name__}: pass a list as pd.DataFrame({{'phone': …}})."
+            )
+        if client is not None:
+            check_client(client)
         say = partial(told, words=words)
         self._words, self._say = words, say
         self._given_journal, self._opened = journal, journal if isinstance(journal, Journal) else None
@@ -96,7 +103,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         self._sending = SendSection(
             words, self._worker, say, self._journal, self._draft, lambda: self._check.checked, self._on_sent
         )
-        self._result = ResultSection(words, self._worker, say, lambda: self._draft().client, self.code)
+        self._result = ResultSection(words, self._worker, say, self.code)
         sections: list[Any] = [
             self._gateway, self._recipients, self._message, self._check, self._sending, self._result,
         ]  # fmt: skip
@@ -119,8 +126,8 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         Returns
         -------
         str
-            A program; of what is not chosen yet, it says so in comments. A DataFrame and a Journal that the form
-            was given are ``df`` and ``journal``.
+            A program; of what is not chosen yet, it says so in comments. A DataFrame, and a Journal or the URL of a
+            database, that the form was given are ``df`` and ``journal``.
         """
         client = self._gateway.account.client if self._gateway.account else None
         lines = ["import esms_frames as ef", "", connection.code(self._gateway.way.value, client)]
@@ -167,7 +174,9 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         return self._opened
 
     def _journal_code(self) -> str:
-        return "journal" if isinstance(self._given_journal, Journal) else repr(str(self._given_journal))
+        given = self._given_journal
+        is_path = not isinstance(given, Journal) and "://" not in str(given)  # the URL of a database holds a password
+        return repr(str(given)) if is_path else "journal"
 
     def _draft(self) -> Draft:
         account = self._gateway.account

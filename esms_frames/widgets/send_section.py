@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from esms_frames.campaign import results, resume, send
 from esms_frames.errors import EsmsError, InvalidInput
+from esms_frames.results import Status
 from esms_frames.widgets import draft, fields, markup
 from esms_frames.widgets.background import Cancelled, Reporter
 
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sent:
-    """What a run came to: its campaign, its results, and whether it was cancelled."""
+    """What a run came to: its campaign and gateway, its results, and whether it was cancelled."""
 
     campaign: str
+    client: Client
     results: pd.DataFrame | None
     cancelled: bool = False
     error: Exception | None = None
@@ -168,11 +170,11 @@ class SendSection:
         def work() -> Sent:
             try:
                 reporter.check()
-                return Sent(name, run(reporter))
+                return Sent(name, client, run(reporter))
             except Cancelled:
-                return Sent(name, self._so_far(name, client, audience), cancelled=True)
+                return Sent(name, client, self._so_far(name, client, audience), cancelled=True)
             except Exception as error:  # noqa: BLE001 - shown to the person at the form, with what was sent
-                return Sent(name, self._so_far(name, client, audience), error=error)
+                return Sent(name, client, self._so_far(name, client, audience), error=error)
 
         def over(sent: Sent) -> None:
             self._reporter = None
@@ -242,5 +244,15 @@ class SendSection:
             self.status.value = markup.note("look", words(key))
         else:
             self.bar.value = self.bar.max
-            self.bar.bar_style = "success"
-            self.status.value = markup.note("good", words("done", time=self._span(elapsed)))
+            time, left = self._span(elapsed), _not_taken(sent.results)
+            self.bar.bar_style = "warning" if left else "success"
+            self.status.value = (
+                markup.note("look", words("done_partly", time=time, count=left))
+                if left
+                else markup.note("good", words("done", time=time))
+            )
+
+
+def _not_taken(found: pd.DataFrame | None) -> int:
+    """Count the numbers that were to be texted, and of which the gateway has not said that it takes them."""
+    return 0 if found is None else int(found["status"].isin([Status.REFUSED, Status.UNKNOWN, Status.NOT_SENT]).sum())

@@ -76,6 +76,11 @@ SENTENCES = (
     Sentence(
         "{list} can't be read as a list of numbers; {why_said}", "{list}: không đọc được danh sách số. {why_said}"
     ),
+    Sentence(
+        "{list} is a DataFrame of which it is not clear which column holds the numbers: pass that column alone, df['…'].",
+        "{list}: không rõ cột nào là số điện thoại, hãy lưu riêng cột đó thành một tệp.",
+        "{list}: it is not clear which column holds the numbers, save that column as a file of its own.",
+    ),
     Sentence("no number", "để trống"),
     Sentence("not a number", "không phải số điện thoại"),
     Sentence("rounded by a spreadsheet", "bị bảng tính làm tròn"),
@@ -374,6 +379,10 @@ SENTENCES = (
         "There is nobody to ask: connect in step 1.",
     ),
     # Journal
+    Sentence(
+        "The journal {where} can't be opened for writing ({cause}): name another file with ESMS_JOURNAL or journal=…",
+        "Không mở được sổ gửi tin {where} để ghi ({cause}): hãy nhờ người phụ trách xem lại thư mục đó.",
+    ),
     Sentence(
         "The journal {where} is kept locked by another program: close it there, then try again.",
         "Sổ gửi tin {where} đang bị chương trình khác giữ: hãy đóng chương trình đó rồi thử lại.",
