@@ -21,8 +21,9 @@ def need(there, name):
     pytest.skip(f"needs {name}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium():
+    """Give a browser; while there is one an event loop runs in this thread, which no other test must meet."""
     need(importlib.util.find_spec("playwright"), "playwright")
     program = shutil.which("chromium")
     need(program, "chromium")
@@ -34,13 +35,13 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notebooks(tmp_path_factory):
     return tmp_path_factory.mktemp("notebooks")
 
 
 def serving(kind, module):
-    @pytest.fixture(scope="session", name=f"{kind}_url")
+    @pytest.fixture(scope="package", name=f"{kind}_url")
     def started(notebooks, tmp_path_factory):
         need(importlib.util.find_spec(module), module)
         with server(kind, notebooks, tmp_path_factory.mktemp(kind)) as url:
