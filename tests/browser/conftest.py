@@ -90,8 +90,11 @@ class Place:
     def end(self):
         """End the kernels of JupyterLab; Voila ends its own with the page."""
         if self.kind == "lab":
+            cookies = {cookie["name"]: cookie["value"] for cookie in self.page.context.cookies(self._url)}
+            headers = {"X-XSRFToken": cookies.get("_xsrf", "")}
             for session in self.page.request.get(f"{self._url}/api/sessions").json():
-                self.page.request.delete(f"{self._url}/api/sessions/{session['id']}")
+                answer = self.page.request.delete(f"{self._url}/api/sessions/{session['id']}", headers=headers)
+                assert answer.ok, answer.status_text
 
     def save(self):
         """Save the notebook, as with the menu."""
