@@ -214,6 +214,7 @@ def test_a_message_is_sent_with_the_keyboard_alone(place, setup, sandbox):
     page.get_by_label(VI("content")).wait_for()
     tab_to(page, VI("content"))
     page.keyboard.type(TEXT)
+    page.get_by_text(re.compile(rf"^\s*{len(TEXT)} ký tự")).wait_for()  # typed faster than anybody types
     tab_to(page, VI("check"))
     page.keyboard.press("Enter")
     send_button(page, ALL).wait_for()
