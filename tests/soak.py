@@ -96,7 +96,7 @@ def _round(context, rng, blocked) -> Counter:
             for _ in range(10):
                 results = ef.resume(CAMPAIGN, client, journal=journal, rate=None, progress=False)
                 open_ones = ~results["status"].isin(["accepted", "refused"])
-                if not open_ones.any():
+                if not open_ones.any() or (blocked and results["status"][open_ones].eq("unknown").all()):
                     break
         times = sandbox.sent["phone"].value_counts()
         by_status = results.groupby("status", observed=True)["phone"].agg(set)
