@@ -177,8 +177,8 @@ def allocate(
     left_out = [
         LeftOut(ready[ready_listed], _DO_NOT_CONTACT),
         LeftOut(ready[ready_capped], _CAPPED),
-        LeftOut(held[held_listed & replaced[batch_of]], _DO_NOT_CONTACT),
-        LeftOut(held[held_capped & replaced[batch_of]], _CAPPED),
+        LeftOut(held[~there & held_listed & replaced[batch_of]], _DO_NOT_CONTACT),
+        LeftOut(held[~there & held_capped & replaced[batch_of]], _CAPPED),
         LeftOut(held[~there & ~out & (expired & replaced)[batch_of]], _EXPIRED),
     ]
     for key, numbers in wanted.items():

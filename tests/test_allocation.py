@@ -161,6 +161,15 @@ def test_a_batch_all_of_whose_numbers_are_to_get_something_else_now_is_replaced(
     assert left_out(unchanged) == {"not_sent": [4, 5]}
 
 
+@pytest.mark.parametrize("why", ["listed", "had"])
+def test_who_may_not_get_the_advertisement_of_a_replaced_batch_still_gets_a_message_that_no_rule_forbids(why):
+    there = batch(1, [0], message=ADVERT, rules=ALL)
+    decided = decide([group(range(4))], batches=[there], **{why: [0]})
+    assert decided.withdrawn == [there]
+    assert added(decided) == [0, 1, 2, 3]
+    assert left_out(decided) == {}
+
+
 @pytest.mark.parametrize(("status", "abandoned"), [("planned", False), ("sending", True), ("unknown", True)])
 def test_what_is_under_way_or_may_have_left_is_never_replaced_and_not_tried_with_somebody_excluded(status, abandoned):
     there = batch(1, range(4), status, abandoned=abandoned)
