@@ -250,10 +250,17 @@ def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[
     """Give each recipient a batch, from 1: of each segment ceil(n / max_batch) batches of equal size (±1), in order."""
     sizes = np.bincount(segment)
     counts = -(-sizes // max_batch)
-    place = np.empty(len(segment), dtype=np.int64)
-    place[np.argsort(segment, kind="stable")] = np.arange(len(segment)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    before = np.cumsum(counts) - counts
-    numbers: NDArray[np.int32] = (before[segment] + place * counts[segment] // sizes[segment] + 1).astype(np.int32)
+    of = np.repeat(np.arange(len(sizes)), counts)  # the segment of each batch
+    place = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)  # and its place there
+
+    def start(place: NDArray[np.int64]) -> NDArray[np.int64]:
+        return -(-place * sizes[of] // counts[of])
+
+    in_order = np.repeat(np.arange(1, len(of) + 1, dtype=np.int32), start(place + 1) - start(place))
+    if len(sizes) < 2:
+        return in_order
+    numbers = np.empty(len(segment), dtype=np.int32)
+    numbers[np.argsort(segment, kind="stable")] = in_order
     return numbers
 
 

@@ -2,13 +2,14 @@
 
 How a column is read
 --------------------
-Text is looked at as one buffer of bytes, 65,536 rows at a time so that the work stays in the processor's cache, and by
+Text is looked at as one buffer of bytes, 131,072 rows at a time so that the work stays in the processor's cache, and by
 several threads, for numpy and Arrow let go of Python's lock. A column of ten digits a row is cut up at fixed places
 (`_read_ten_digits`). In any other, digits are picked out of the buffer and those of each row are turned into one
 integer; what they mean is then arithmetic on whole columns (`_national`). Rows that hold anything but digits and
-harmless separators, or too many digits for one number, take a second, slower way (`_second_look`), which knows labels,
-scientific notation and cells with two numbers. Both ways end in the same arithmetic, and columns of integers and floats
-go straight to it.
+harmless separators, or too many digits for one number, are gathered from the whole column and take a second, slower way
+(`_second_look`), which knows other scripts, labels, scientific notation and cells with two numbers; gathered, because its
+many regular expressions cost as much to compile as to match a few thousand rows. Both ways end in the same arithmetic,
+and columns of integers and floats go straight to it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,12 +30,14 @@ from esms_frames import columns, numbering
 from esms_frames.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.signedinteger[Any]]
     Bools = NDArray[np.bool_]
+
+_Done = TypeVar("_Done")
 
 
 class Problem(StrEnum):
@@ -60,7 +63,7 @@ class Problem(StrEnum):
 
 _PROBLEMS = list(Problem)
 _CODE = {problem: -1 - position for position, problem in enumerate(_PROBLEMS)}
-_ROWS = 65_536
+_ROWS, _DOUBTFUL_ROWS = 131_072, 32_768
 _EXACT_BITS: dict[type, int] = {np.float16: 11, np.float32: 24}
 
 # What a byte that is no digit means to the first, fast reading.
@@ -73,6 +76,7 @@ _WRAPPING = " \t\r\n\x0b\x0c'\"`"
 _WRAPS = np.zeros(256, dtype=bool)
 _WRAPS[list(_WRAPPING.encode())] = True
 
+_NOWHERE: Ints = np.empty(0, dtype=np.int64)
 _POWER = 10 ** np.arange(19, dtype=np.int64)
 
 
@@ -135,11 +139,14 @@ def read(column: pd.Series[Any]) -> NDArray[np.int32]:
         codes = column.cat.codes.to_numpy()
         missing = np.int32(_CODE[Problem.MISSING])
         return np.where(codes >= 0, np.append(found, missing)[codes], missing)
-    chunks = list(_chunks(_to_arrow(column)))
-    if len(chunks) == 1:
-        return _read_chunk(chunks[0])
-    with ThreadPoolExecutor() as pool:
-        return np.concatenate([np.empty(0, dtype=np.int32), *pool.map(_read_chunk, chunks)])
+    first = _in_threads(_first_look, _pieces(_to_arrow(column), _ROWS))
+    found = np.concatenate([np.empty(0, dtype=np.int32), *(numbers for numbers, _, _ in first)])
+    if any(len(rows) for _, rows, _ in first):
+        starts = np.cumsum([0, *(len(numbers) for numbers, _, _ in first)])
+        again = np.concatenate([rows + start for (_, rows, _), start in zip(first, starts, strict=False)])
+        texts = pa.concat_arrays([text for _, _, text in first if text is not None])
+        found[again] = np.concatenate(_in_threads(_second_look, _pieces(texts, _DOUBTFUL_ROWS)))
+    return found
 
 
 def phone_text(found: NDArray[np.int32]) -> Any:
@@ -148,9 +155,15 @@ def phone_text(found: NDArray[np.int32]) -> Any:
     numbers = found[valid]
     pairs, fours = _digit_tables()
     digits = np.empty(len(numbers), dtype=[("first", "<u2"), ("middle", "<u4"), ("last", "<u4")])
-    digits["first"] = pairs[numbers // 10**8]
-    digits["middle"] = fours[numbers // 10**4 % 10**4]
-    digits["last"] = fours[numbers % 10**4]
+
+    def write(part: slice) -> None:
+        some = numbers[part]
+        rest = some % 10**8
+        digits["first"][part] = pairs[some // 10**8]
+        digits["middle"][part] = fours[rest // 10**4]
+        digits["last"][part] = fours[rest % 10**4]
+
+    _in_threads(write, [slice(start, start + _ROWS) for start in range(0, len(numbers), _ROWS)])
     offsets = np.zeros(len(found) + 1, dtype=np.int64)
     np.cumsum(valid, out=offsets[1:])
     offsets *= 10
@@ -229,22 +242,32 @@ def _writer(kind: type) -> Callable[[Any], str]:
     return str
 
 
-def _chunks(array: Any) -> Iterator[Any]:
-    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
-        for start in range(0, len(chunk), _ROWS):
-            yield chunk.slice(start, _ROWS)
+def _pieces(array: Any, rows: int) -> list[Any]:
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return [chunk.slice(start, rows) for chunk in chunks for start in range(0, len(chunk), rows)]
 
 
-def _read_chunk(chunk: Any) -> NDArray[np.int32]:
+def _in_threads(work: Callable[[Any], _Done], pieces: Sequence[Any]) -> list[_Done]:
+    if len(pieces) < 2:
+        return [work(piece) for piece in pieces]
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        return list(pool.map(work, pieces))
+
+
+def _first_look(chunk: Any) -> tuple[NDArray[np.int32], Ints, Any]:
+    """Read a piece of a column; also give the places of the rows that need a second look, and their text."""
+    again, text = _NOWHERE, None
     if pa.types.is_integer(chunk.type):
         found = _read_integers(_without_nulls(chunk, 0))
     elif pa.types.is_floating(chunk.type):
         found = _read_floats(_without_nulls(chunk, np.nan))
     else:
-        found = _read_text(chunk)
+        found, again = _read_text(chunk)
+        if again.size:
+            text = chunk.take(pa.array(again)).cast(pa.large_string()).fill_null("")
     if chunk.null_count:
         found[chunk.is_null().to_numpy(zero_copy_only=False)] = _CODE[Problem.MISSING]
-    return found
+    return found, again, text
 
 
 def _without_nulls(chunk: Any, instead: float) -> NDArray[Any]:
@@ -274,28 +297,23 @@ def _read_floats(numbers: NDArray[Any]) -> NDArray[np.int32]:
     return found
 
 
-def _read_text(chunk: Any) -> NDArray[np.int32]:
+def _read_text(chunk: Any) -> tuple[NDArray[np.int32], Ints]:
     data, offsets = _bytes_of(chunk)
     starts, ends = offsets[:-1], offsets[1:]
     if len(data) == 10 * len(starts) and (np.diff(offsets) == 10).all():
         ten = _read_ten_digits(data)
         if ten is not None:
-            return ten
+            return ten, _NOWHERE
     found, doubtful = _read_bytes(data, starts, ends)
     # Rows with other than printable ASCII, and those that begin or end with blanks or quotes, are read once more without.
-    unusual = np.flatnonzero((data - np.uint8(32)) > np.uint8(94))
-    wrapped = (_WRAPS[_at(data, starts)] | _WRAPS[_at(data, ends - 1)]) & (ends > starts)
-    wrapped[np.searchsorted(starts, unusual, side="right") - 1] = True
-    rows = np.flatnonzero(wrapped)
-    if rows.size:
-        text = chunk.take(pa.array(rows)).cast(pa.large_string())
-        text = pc.ascii_trim(_to_ascii(text) if unusual.size else text, characters=_WRAPPING)
-        found[rows], doubtful[rows] = _read_bytes(*_spans(text))
-    again = np.flatnonzero(doubtful)
-    if again.size:
-        text = chunk.take(pa.array(again)).cast(pa.large_string()).fill_null("")
-        found[again] = _second_look(_to_ascii(text) if unusual.size else text)
-    return found
+    doubtful |= (_WRAPS[_at(data, starts)] | _WRAPS[_at(data, ends - 1)]) & (ends > starts)
+    doubtful[np.searchsorted(starts, np.flatnonzero(_is_unusual(data)), side="right") - 1] = True
+    return found, np.flatnonzero(doubtful)
+
+
+def _is_unusual(data: NDArray[np.uint8]) -> Bools:
+    """Tell which bytes are no printable ASCII."""
+    return (data - np.uint8(32)) > np.uint8(94)
 
 
 def _read_ten_digits(data: NDArray[np.uint8]) -> NDArray[np.int32] | None:
@@ -317,7 +335,9 @@ def _bytes_of(chunk: Any) -> tuple[NDArray[np.uint8], Ints]:
     """View the bytes of an Arrow text array, and where its rows begin and end in them."""
     _, offset_buffer, data_buffer = chunk.buffers()
     width = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
-    offsets = np.frombuffer(offset_buffer, dtype=width)[chunk.offset : chunk.offset + len(chunk) + 1].astype(np.int64)
+    offsets = np.frombuffer(offset_buffer, dtype=width)[chunk.offset : chunk.offset + len(chunk) + 1].astype(
+        np.int64, copy=False
+    )
     data = np.frombuffer(data_buffer or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
     return data, offsets - offsets[0]
 
@@ -329,8 +349,9 @@ def _spans(chunk: Any) -> tuple[NDArray[np.uint8], Ints, Ints]:
 
 def _to_ascii(chunk: Any) -> Any:
     """Write every character as one ASCII byte of the same meaning, so that a single reading serves all scripts."""
-    chunk = chunk.fill_null("")
     data, offsets = _bytes_of(chunk)
+    if not _is_unusual(data).any():
+        return chunk
     points = np.frombuffer(data.tobytes().decode("utf-8").encode("utf-32-le"), dtype=np.uint32)
     used = np.flatnonzero(np.bincount(points))
     table = np.zeros(int(used[-1]) + 1 if used.size else 1, dtype=np.uint8)
@@ -425,7 +446,7 @@ def _joined(words: NDArray[np.uint64]) -> Ints:
     words = (words * np.uint64(10) + (words >> np.uint64(8))) & np.uint64(0x00FF00FF00FF00FF)
     words = (words * np.uint64(100) + (words >> np.uint64(16))) & np.uint64(0x0000FFFF0000FFFF)
     words = (words * np.uint64(10000) + (words >> np.uint64(32))) & np.uint64(0x00000000FFFFFFFF)
-    return words.astype(np.int64)
+    return words.view(np.int64)
 
 
 def _leading_zeros(digits: NDArray[np.uint8], first: Ints, count: Ints) -> Ints:
@@ -499,7 +520,17 @@ def _first_of(verdicts: Sequence[tuple[Bools, Problem]], otherwise: Any) -> NDAr
     return np.select(conditions, codes, otherwise).astype(np.int32)
 
 
-# The second look works on lower-case ASCII text, with RE2's regular expressions over the whole column.
+def _second_look(text: Any) -> NDArray[np.int32]:
+    """Read rows without what is wrapped around them, in ASCII; what is doubtful even so is looked at by its words."""
+    text = _to_ascii(text)
+    found, doubtful = _read_bytes(*_spans(pc.ascii_trim(text, characters=_WRAPPING)))
+    rows = np.flatnonzero(doubtful)
+    if rows.size:
+        found[rows] = _by_words(text.take(pa.array(rows)))
+    return found
+
+
+# Words are looked for in lower-case ASCII text, with RE2's regular expressions over the whole column.
 _SOFTS = r"""\-.()\[\]{}<>_~'"` \t\r\x0b\x0c"""
 _STRONGS = r"/,;|&\\\n"  # what people put between two numbers; also seen inside one: 0901/888/484
 _LABEL = (
@@ -520,7 +551,7 @@ _CALCULATED = (
 )
 
 
-def _second_look(text: Any) -> NDArray[np.int32]:
+def _by_words(text: Any) -> NDArray[np.int32]:
     text = pc.ascii_lower(text)
     blank = _matches(text, r"""^[\s'"]*$""")
     text = pc.replace_substring_regex(text, _LABEL, "", max_replacements=1)

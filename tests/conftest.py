@@ -16,9 +16,12 @@ from hypothesis import HealthCheck, settings
 import esms_frames as ef
 from esms_frames import clock, delivery, schema
 
-# A busy machine breaks no law.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+# A busy machine breaks no law. CI draws the same examples each time, so that a change is judged by what it changes;
+# elsewhere they are new each time, and `--hypothesis-profile=thorough` draws many.
+_unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", _unhurried, derandomize=os.environ.get("CI") == "true")
+settings.register_profile("thorough", _unhurried, max_examples=3000)
+settings.load_profile("usual")
 
 
 def needs(program: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,6 +128,18 @@ def test_batches_are_as_few_as_can_be_and_of_equal_size(n):
     assert sizes.max() - sizes.min() <= 1
     assert sizes.min() >= 30
     assert sizes.max() <= 5000
+
+
+@given(st.lists(st.integers(0, 3), max_size=400), st.integers(1, 60))
+def test_batches_are_those_that_one_makes_segment_by_segment(codes, high):
+    expected, batch = [0] * len(codes), 0
+    for code in range(4):
+        rows = [row for row, each in enumerate(codes) if each == code]
+        count = math.ceil(len(rows) / high)
+        for place, row in enumerate(rows):
+            expected[row] = batch + place * count // len(rows) + 1
+        batch += count
+    assert equal_batches(np.array(codes, dtype=np.int64), high).tolist() == expected
 
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 3000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import phones
+from esms_frames import numbering, phones
 from esms_frames.numbering import valid_prefixes
 
 NBSP, ZERO_WIDTH, BOM = "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}", "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -382,6 +383,7 @@ def test_neighbours_do_not_leak_into_each_other_across_chunks(monkeypatch):
     cells = [*spellings.mixed(3000, seed=5), ".", "5.", "+", "", ".0", "1.0", "+1.0"]
     whole = ef.normalize_phones(cells)
     monkeypatch.setattr(phones, "_ROWS", 7)
+    monkeypatch.setattr(phones, "_DOUBTFUL_ROWS", 2)
     pd.testing.assert_frame_equal(ef.normalize_phones(cells), whole)
 
 
@@ -461,8 +463,71 @@ def test_a_column_of_ten_digits_a_row_is_read_as_any_other(cells):
     assert ef.normalize_phones(written)["phone"].tolist() == written
 
 
+def plainly(plus, digits):
+    """Read digits one cell at a time, by their text: the slow, obvious version of the arithmetic on columns."""
+    rest = digits.lstrip("0")
+    zeros = min(len(digits) - len(rest), 3)
+    coded = re.fullmatch("84(0?[1-9][0-9]{8,9})", rest)
+    national = coded[1].lstrip("0") if coded else rest
+    if re.fullmatch("1[0-9]{9}", national):
+        old, new = national[:3], int(numbering.new_prefixes()[int(national[:3])])
+        national = national.replace(old, str(new), 1) if new else national
+    allowed = zeros in {0, 2} if coded else not plus and zeros < 2
+    number = phonenumbers.PhoneNumber(country_code=84, national_number=int(national or "0"))
+    if allowed and len(national) == 9 and phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE:
+        return f"0{national}"
+
+    international = plus or zeros == 2
+    vietnam = rest.startswith("84")
+    if vietnam and (international or (zeros == 0 and 11 <= len(rest) <= 13)):
+        rest = rest[2:].lstrip("0")
+    if plus and zeros == 1:
+        return "not_a_number"
+    if zeros == 3:
+        return "unassigned"
+    if international and not vietnam:
+        return "foreign"
+    if len(rest) < 9:
+        return "too_short"
+    if rest.startswith("2") and len(rest) <= 10:
+        return "landline"
+    if len(rest) > 10 or (len(rest) == 10 and not rest.startswith("1")):
+        return "too_long"
+    return "unassigned"
+
+
+spelled = st.builds(
+    "{}{}".format,
+    st.sampled_from(["", "0", "84", "840", "0084", "00840", "00", "000", "086", "1", "0016"]),
+    st.one_of(nationals, st.from_regex("1[0-9]{9}", fullmatch=True), st.text("0123456789", min_size=1, max_size=10)),
+).map(lambda digits: digits[:16])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "+"]), spelled, st.sampled_from(["", " ", "-", ")"])), max_size=20))
+def test_whole_columns_are_read_as_one_reads_cell_by_cell(cells):
+    written = [plus + separator.join([digits[:4], digits[4:7], digits[7:]]) for plus, digits, separator in cells]
+    table = ef.normalize_phones([cell.strip(" -") for cell in written])
+    found = table["phone"].astype(object).fillna(table["problem"].astype(object))
+    assert found.tolist() == [plainly(plus, digits) for plus, digits, _ in cells]
+
+
+@given(st.lists(st.one_of(st.integers(-9, -1), st.integers(0, 10**9 - 1)), max_size=50))
+def test_numbers_are_written_as_one_writes_them_one_by_one(numbers):
+    written = pd.Series(phones.phone_text(np.array(numbers, dtype=np.int32)))
+    assert written.astype(object).where(written.notna(), None).tolist() == [
+        f"0{number:09d}" if number >= 0 else None for number in numbers
+    ]
+
+
+def test_many_numbers_are_written_in_their_order(monkeypatch):
+    numbers = np.arange(900_000_000, 900_020_000, dtype=np.int32)
+    monkeypatch.setattr(phones, "_ROWS", 1_000)
+    assert list(phones.phone_text(numbers)) == [f"0{number}" for number in numbers.tolist()]
+
+
 def test_chunks_that_are_read_side_by_side_keep_their_order(monkeypatch):
     column = pd.Series(spellings.mixed(20_000, seed=5))
     whole = ef.normalize_phones(column)
     monkeypatch.setattr(phones, "_ROWS", 1_000)
+    monkeypatch.setattr(phones, "_DOUBTFUL_ROWS", 100)
     pd.testing.assert_frame_equal(ef.normalize_phones(column), whole)
