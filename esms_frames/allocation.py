@@ -15,6 +15,7 @@ from esms_frames.batch import NewBatch
 from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT, Rule, over_cap
 from esms_frames.results import Outcome, Status
 from esms_frames.schema import FORGOTTEN, UNFINISHED
+from esms_frames.sets import is_among, places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -126,11 +127,11 @@ def allocate(
     both: list[Group | Batch] = [*groups, *unfinished]
     listed = known.do_not_contact() if any(Rule.DO_NOT_CONTACT in each.rules for each in both) else _NOBODY
     capped = _capped(groups, [batch for batch in unfinished if batch.is_abandoned], known)
-    ready_listed = _under(Rule.DO_NOT_CONTACT, groups)[group_of] & np.isin(ready, listed)
-    ready_capped = _under(Rule.DAILY_CAP, groups)[group_of] & np.isin(ready, capped) & ~ready_listed
-    held_excluded = np.isin(held, excluded)
-    held_listed = _under(Rule.DO_NOT_CONTACT, unfinished)[batch_of] & np.isin(held, listed)
-    held_capped = (abandoned & _under(Rule.DAILY_CAP, unfinished))[batch_of] & np.isin(held, capped) & ~held_listed
+    ready_listed = _under(Rule.DO_NOT_CONTACT, groups)[group_of] & is_among(ready, listed)
+    ready_capped = _under(Rule.DAILY_CAP, groups)[group_of] & is_among(ready, capped) & ~ready_listed
+    held_excluded = is_among(held, excluded)
+    held_listed = _under(Rule.DO_NOT_CONTACT, unfinished)[batch_of] & is_among(held, listed)
+    held_capped = (abandoned & _under(Rule.DAILY_CAP, unfinished))[batch_of] & is_among(held, capped) & ~held_listed
     out = held_excluded | held_listed | held_capped
 
     # Where the numbers of unfinished batches are among those that are ready, and whether they are to get something else.
@@ -138,7 +139,7 @@ def allocate(
     kind_of_group, kind_of_batch = (
         [kinds.setdefault(_key(each)[:3], len(kinds)) for each in some] for some in (groups, unfinished)
     )
-    place = _places(held, ready)
+    place = places(held, ready)
     other_kind = np.zeros(len(held), dtype=bool)
     there = place >= 0
     other_kind[there] = np.array(kind_of_group)[group_of[place[there]]] != np.array(kind_of_batch)[batch_of[there]]
@@ -154,7 +155,7 @@ def allocate(
     while True:
         gone = {unfinished[n].id for n in np.flatnonzero(replaced)}
         busy, _ = _joined([batch for batch in known.batches if batch.status in LIVE and batch.id not in gone])
-        free = ~np.isin(ready, busy) & ~ready_listed & ~ready_capped
+        free = ~is_among(ready, busy) & ~ready_listed & ~ready_capped
         wanted = {
             _key(group): some[is_free]
             for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)
@@ -257,15 +258,6 @@ def _apart(groups: Sequence[Group], *several: NDArray[Any]) -> list[list[NDArray
 
 def _under(rule: Rule, several: Sequence[Group | Batch]) -> NDArray[np.bool_]:
     return np.array([rule in each.rules for each in several], dtype=bool)
-
-
-def _places(numbers: NDArray[np.int32], among: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Find each number's place among others, which are different; -1 where it is not there."""
-    if not len(among):
-        return np.full(len(numbers), -1, dtype=np.int64)
-    order = np.argsort(among)
-    place = order[np.searchsorted(among[order], numbers).clip(max=len(among) - 1)]
-    return np.where(among[place] == numbers, place, -1)
 
 
 def _capped(groups: Sequence[Group], abandoned: Sequence[Batch], known: Known) -> NDArray[np.int32]:

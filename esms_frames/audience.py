@@ -17,6 +17,7 @@ from esms_frames.errors import InvalidInput, TooFewRecipients, shown
 from esms_frames.message import MAX_BATCH, MIN_BATCH
 from esms_frames.number_list import PLAIN, read_list
 from esms_frames.phones import Problem
+from esms_frames.sets import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -331,7 +332,7 @@ def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:
 def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
     """Say which rows can't be texted; all others are ready, until duplicates are looked for, and in no batch yet."""
     usable = found >= 0
-    is_excluded = usable & np.isin(found, excluded) if excluded.size else np.zeros(len(found), dtype=bool)
+    is_excluded = usable & is_among(found, excluded)
     status = np.select([~usable, is_excluded], [_INVALID, _EXCLUDED], _READY).astype(np.int8)
     reason = np.select([~usable, is_excluded], [phones.problem_of(found).codes, _REASONS.index(REASON_EXCLUDED)], -1)
     return pd.DataFrame(

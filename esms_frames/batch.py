@@ -49,7 +49,7 @@ class Batch:
     @property
     def phones(self) -> list[str]:
         """The numbers as they are sent."""
-        return [f"0{number:09d}" for number in self.numbers.tolist()]
+        return phones_of(self.numbers).split()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from esms_frames.message import MAX_BATCH, checked_campaign
 from esms_frames.order import numbers_of, take_order
 from esms_frames.planning import check_hours, refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
+from esms_frames.sets import places
 from esms_frames.settling import settle
 
 if TYPE_CHECKING:
@@ -349,10 +350,9 @@ def _account(
     if holders:
         held = np.concatenate([each.numbers for each in holders])
         holder = np.repeat(np.arange(len(holders)), [len(each.numbers) for each in holders])
-        order = np.argsort(held, kind="stable")
-        place = np.searchsorted(held[order], numbers, side="right") - 1
-        found = (place >= 0) & (held[order][place] == numbers)
-        owner[found] = holder[order][place[found]]
+        last = ~pd.Series(held).duplicated(keep="last").to_numpy()
+        place = places(numbers, held[last])
+        owner[place >= 0] = holder[last][place[place >= 0]]
     position = np.full(len(frame), -1)
     position[(frame["status"] == "ready").to_numpy()] = owner
     return results_frame(frame, position, [*outcomes, otherwise])

@@ -16,6 +16,7 @@ from esms_frames.errors import InvalidInput, shown
 from esms_frames.number_list import read_list
 from esms_frames.schema import do_not_contact as table
 from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
+from esms_frames.sets import is_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,7 +134,7 @@ class DoNotContact:
         if isinstance(numbers, (set, frozenset)):
             numbers = list(numbers)
         column = phones.one_column(numbers[phone_column(numbers)] if isinstance(numbers, pd.DataFrame) else numbers)
-        found = np.isin(phones.read(column), self.numbers())
+        found = is_among(phones.read(column), self.numbers())
         return pd.Series(found, index=column.index, name=column.name)
 
     def frame(self) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from esms_frames.schema import (
     phones_of,
     text_of,
 )
+from esms_frames.sets import distinct, is_among
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,7 +88,7 @@ def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callab
         listed = do_not_contact.c.phone.in_(phones)
         connection.execute(sa.update(do_not_contact).where(listed).values(reason=None, added_at=None))
     chosen = [names[key] for key in sorted(found, reverse=True)]
-    return _table(chosen, [len(np.unique(np.concatenate(found[row.id]))) for row in chosen])
+    return _table(chosen, [len(distinct(np.concatenate(found[row.id]))) for row in chosen])
 
 
 def prune(connection: sa.Connection, before: datetime) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def _parted(
 ) -> Iterator[tuple[Any, NDArray[np.int32], NDArray[np.int32]]]:
     """Part the numbers of each batch that has some into those and the others."""
     numbers = numbers_in(" ".join([row.phones for row in rows]))
-    is_wanted = np.isin(numbers, wanted)
+    is_wanted = is_among(numbers, wanted)
     ends = np.cumsum([count_in(row.phones) for row in rows])[:-1]
     for row, batch, gone in zip(rows, np.split(numbers, ends), np.split(is_wanted, ends), strict=True):
         if gone.any():

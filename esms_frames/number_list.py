@@ -11,6 +11,7 @@ from esms_frames import phones
 from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput, PhoneColumnError
 from esms_frames.phones import Problem
+from esms_frames.sets import distinct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +79,7 @@ def read_list(values: Any, name: str, *, of_record: bool = False) -> NDArray[np.
         )
     if len(found) and not (found >= 0).any():
         raise InvalidInput(f"{name} has {len(found):,} entries and none is a mobile number: is it the right list?")
-    return np.unique(found[found >= 0])
+    return distinct(found[found >= 0])
 
 
 def _unread(problems: pd.Categorical) -> NDArray[np.int64]:

@@ -77,6 +77,7 @@ _WRAPS = np.zeros(256, dtype=bool)
 _WRAPS[list(_WRAPPING.encode())] = True
 
 _NOWHERE: Ints = np.empty(0, dtype=np.int64)
+_TEN_DIGITS = [("first", "<u2"), ("middle", "<u4"), ("last", "<u4")]
 _POWER = 10 ** np.arange(19, dtype=np.int64)
 
 
@@ -152,24 +153,22 @@ def read(column: pd.Series[Any]) -> NDArray[np.int32]:
 def phone_text(found: NDArray[np.int32]) -> Any:
     """Write national numbers as text of ten digits, NA for what is no number; a pandas text array."""
     valid = found >= 0
-    numbers = found[valid]
-    pairs, fours = _digit_tables()
-    digits = np.empty(len(numbers), dtype=[("first", "<u2"), ("middle", "<u4"), ("last", "<u4")])
-
-    def write(part: slice) -> None:
-        some = numbers[part]
-        rest = some % 10**8
-        digits["first"][part] = pairs[some // 10**8]
-        digits["middle"][part] = fours[rest // 10**4]
-        digits["last"][part] = fours[rest % 10**4]
-
-    _in_threads(write, [slice(start, start + _ROWS) for start in range(0, len(numbers), _ROWS)])
+    digits = np.empty(np.count_nonzero(valid), dtype=_TEN_DIGITS)
+    _write_digits(found[valid], digits)
     offsets = np.zeros(len(found) + 1, dtype=np.int64)
     np.cumsum(valid, out=offsets[1:])
     offsets *= 10
     bitmap = np.packbits(valid, bitorder="little")
     buffers = [pa.py_buffer(bitmap), pa.py_buffer(offsets), pa.py_buffer(digits)]
     return columns.text_from_arrow(pa.Array.from_buffers(pa.large_string(), len(found), buffers))
+
+
+def joined_phones(numbers: NDArray[np.int32]) -> str:
+    """Write national numbers as text of ten digits each, with blanks between them."""
+    digits = np.empty(len(numbers), dtype=[*_TEN_DIGITS, ("blank", "u1")])
+    digits["blank"] = ord(" ")
+    _write_digits(numbers, digits)
+    return digits.tobytes()[:-1].decode("ascii")
 
 
 def network_of(found: NDArray[np.int32]) -> Any:
@@ -592,6 +591,20 @@ def _matches(text: Any, pattern: str) -> Bools:
 def _counts(text: Any, pattern: str) -> Ints:
     counted: Ints = pc.count_substring_regex(text, pattern).to_numpy(zero_copy_only=False)
     return counted
+
+
+def _write_digits(numbers: NDArray[np.int32], digits: NDArray[np.void]) -> None:
+    """Write the ten digits of national numbers into records, two and twice four in one machine word each."""
+    pairs, fours = _digit_tables()
+
+    def write(part: slice) -> None:
+        some = numbers[part]
+        rest = some % 10**8
+        digits["first"][part] = pairs[some // 10**8]
+        digits["middle"][part] = fours[rest // 10**4]
+        digits["last"][part] = fours[rest % 10**4]
+
+    _in_threads(write, [slice(start, start + _ROWS) for start in range(0, len(numbers), _ROWS)])
 
 
 @cache

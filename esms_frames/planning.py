@@ -21,6 +21,7 @@ from esms_frames.plan import MESSAGE_COLUMNS, Plan
 from esms_frames.preflight import Answers, ask, parcels_of
 from esms_frames.results import Outcome, Status
 from esms_frames.schema import UNFINISHED, Scope
+from esms_frames.sets import is_among
 
 if TYPE_CHECKING:
     import os
@@ -190,7 +191,7 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
         warnings.append(f"Segment {some_of(order.idle)} has a message and no row.")
     elsewhere = np.concatenate([_NOBODY, *(batch.numbers for batch in unfinished)])
     there = np.concatenate([_NOBODY, *(group.numbers for group in order.groups)])
-    if more := int((~np.isin(elsewhere, there)).sum()):
+    if more := int((~is_among(elsewhere, there)).sum()):
         warnings.append(
             f"{more:,} recipients that an interrupted run has left are not in this data, and are texted too."
         )
@@ -219,12 +220,12 @@ def _rejected(order: Order, left_out: Sequence[LeftOut], parcels: Sequence[Parce
         for row in audience.loc[audience["status"] != "ready", ["status", "reason", "rows"]].itertuples(index=False)
     ]
     rest = np.concatenate([_NOBODY, *(group.numbers for group in order.groups)])
-    rest = rest[~np.isin(rest, np.concatenate([_NOBODY, *(parcel.numbers for parcel in parcels)]))]
+    rest = rest[~is_among(rest, np.concatenate([_NOBODY, *(parcel.numbers for parcel in parcels)]))]
     alike: dict[Outcome, list[NDArray[np.int32]]] = {}
     for some in left_out:
         alike.setdefault(some.outcome, []).append(some.numbers)
     for outcome, several in alike.items():
-        is_left = np.isin(rest, np.concatenate(several))
+        is_left = is_among(rest, np.concatenate(several))
         rows.append((str(outcome.status), outcome.reason, int(is_left.sum())))
         rest = rest[~is_left]
     table = pd.DataFrame([row for row in rows if row[2]], columns=["status", "reason", "rows"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 _MOST_ESTIMATES = 20
 """How many batches of advertising the gateway is asked the price of; more of them are priced like these."""
+
+_AT_ONCE = 4
+"""How many prices the gateway is asked for at once: as many as `send` has requests under way."""
 
 _TOLD = 3  # texts of which it is told that they fit no template
 
@@ -163,24 +168,28 @@ def _price(client: Client, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
     for parcel in parcels:
         message = parcel.message
         alike[message.sms_type, message.brandname, message.encoding, message.parts].append(parcel)
-    price, asked, total = Decimal(0), 0, 0
+    questions: list[tuple[Message, NDArray[np.int32], Fraction]] = []
+    asked, total = 0, 0
     for some in alike.values():
         message, numbers = some[0].message, np.concatenate([parcel.numbers for parcel in some])
         if message.sms_type is SmsType.CUSTOMER_CARE:
             _, first, counts = np.unique(phones.network_of(numbers).codes, return_index=True, return_counts=True)
             for number, count in zip(numbers[first], counts.tolist(), strict=True):
-                price += client.estimate(message, _phones(number.reshape(1))).price * count
+                questions.append((message, number.reshape(1), Fraction(count)))
             continue
         order = equal_batches(np.zeros(len(numbers), dtype=np.int64), MAX_BATCH)
         batches = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
         chosen = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), _MOST_ESTIMATES)).astype(int))
         sample = [batches[n] for n in chosen]
-        found = sum((client.estimate(message, _phones(batch)).price for batch in sample), Decimal(0))
-        price += found * len(numbers) / sum(len(batch) for batch in sample)
+        weight = Fraction(len(numbers), sum(len(batch) for batch in sample))
+        questions += [(message, batch, weight) for batch in sample]
         asked, total = asked + len(sample), total + len(batches)
+
+    def ask_price(question: tuple[Message, NDArray[np.int32], Fraction]) -> Fraction:
+        message, batch, weight = question
+        return weight * Fraction(client.estimate(message, phones.joined_phones(batch).split()).price)
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="esms-ask") as pool:
+        price = sum(pool.map(ask_price, questions), Fraction(0))
     basis = "by the gateway" if asked == total else f"scaled from the gateway's for {asked:,} of {total:,} batches"
-    return price.quantize(Decimal("0.0001")), basis
-
-
-def _phones(numbers: NDArray[np.int32]) -> list[str]:
-    return [f"0{number:09d}" for number in numbers.tolist()]
+    return (Decimal(price.numerator) / price.denominator).quantize(Decimal("0.0001")), basis

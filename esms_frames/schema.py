@@ -35,6 +35,7 @@ import sqlalchemy as sa
 
 from esms_frames import clock
 from esms_frames.errors import JournalError
+from esms_frames.phones import joined_phones
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,7 +165,7 @@ def moment_of(text: str | None) -> datetime | None:
 
 def phones_of(numbers: NDArray[np.int32]) -> str:
     """Write national numbers as the tables hold them: as they are sent, separated by blanks."""
-    return " ".join([f"0{number:09d}" for number in numbers.tolist()])
+    return joined_phones(numbers)
 
 
 def numbers_in(phones: str) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from esms_frames import clock, phones
 from esms_frames.delivery import ATTEMPTS, clock_agrees, may_be_sent
 from esms_frames.errors import GatewayError
 from esms_frames.schema import UNFINISHED
+from esms_frames.sets import distinct, is_among
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Bat
 
 def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[int, list[SentMessage]]:
     """Ask once for all messages that could be of the batches; those to their numbers, by number."""
-    numbers = np.unique(np.concatenate([batch.numbers for batch in batches]))
+    numbers = distinct(np.concatenate([batch.numbers for batch in batches]))
     begin = min(_first(batch) for batch in batches)
     if _clock_was_set(begin):
         begin = clock.now() - _REMEMBERED
@@ -89,7 +90,7 @@ def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[i
     messages = client.sent_between(begin - _MARGIN, clock.now() + _MARGIN, sms_type, attempts=ATTEMPTS)
     while some := list(islice(messages, _AT_ONCE)):
         read = phones.read(pd.Series([message.phone for message in some], dtype=object))
-        for place in np.flatnonzero(np.isin(read, numbers)):
+        for place in np.flatnonzero(is_among(read, numbers)):
             held.setdefault(int(read[place]), []).append(some[place])
     return held
 
@@ -102,7 +103,7 @@ def _verdict(
     now, first = clock.now(), _first(batch)
     undecided = "unknown" if batch.uncertain_since else None
     if named:
-        there = np.unique(phones.read(pd.Series([message.phone for message in named], dtype=object)))
+        there = distinct(phones.read(pd.Series([message.phone for message in named], dtype=object)))
         if len(there) == len(batch.numbers):
             return "accepted", None, named[0].sms_id or None
         return undecided, f"The gateway holds {len(there):,} of its {len(batch.numbers):,} numbers: ask eSMS.", None

@@ -52,7 +52,7 @@ detection
 message
 templates personal
 phones
-numbering columns
+numbering columns sets
 errors
 clock
 """

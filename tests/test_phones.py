@@ -519,6 +519,12 @@ def test_numbers_are_written_as_one_writes_them_one_by_one(numbers):
     ]
 
 
+@given(st.lists(st.integers(0, 10**9 - 1), max_size=50))
+def test_joined_with_blanks_too(numbers):
+    joined = phones.joined_phones(np.array(numbers, dtype=np.int32))
+    assert joined == " ".join(f"0{number:09d}" for number in numbers)
+
+
 def test_many_numbers_are_written_in_their_order(monkeypatch):
     numbers = np.arange(900_000_000, 900_020_000, dtype=np.int32)
     monkeypatch.setattr(phones, "_ROWS", 1_000)

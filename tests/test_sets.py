@@ -1,0 +1,22 @@
+"""Sets of numbers: what hash tables say is what plain Python says."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esms_frames.sets import distinct, is_among, places
+
+numbers = st.lists(st.integers(0, 20), max_size=30)
+
+
+@given(numbers, numbers, st.sampled_from([np.int32, np.int64]))
+def test_hash_tables_say_what_plain_python_says(some, others, kind):
+    there, among = np.array(some, dtype=kind), np.array(others, dtype=kind)
+    assert is_among(there, among).tolist() == [number in others for number in some]
+    assert distinct(there).tolist() == sorted(set(some))
+    assert distinct(there).dtype == kind
+    once = list(dict.fromkeys(others))
+    expected = [once.index(number) if number in once else -1 for number in some]
+    assert places(there, np.array(once, dtype=kind)).tolist() == expected
