@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from esms_frames import numbering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHARES = {
     # usable
@@ -52,41 +57,49 @@ def phones(n: int, rng: np.random.Generator) -> np.ndarray:
     return rng.choice(prefixes[prefixes >= 3000], n) * 100_000 + rng.integers(0, 100_000, n)
 
 
+NBSP, ZWSP = "\N{NO-BREAK SPACE}", "\N{ZERO WIDTH SPACE}"
+
+# How a national number d of nine digits is written in each form; e is another number, for cells with two.
+_WRITTEN: dict[str, Callable[[str, str], str]] = {
+    "0901888484": lambda d, e: f"0{d}",
+    "0901 888 484": lambda d, e: f"0{d[:3]} {d[3:6]} {d[6:]}",
+    "0901.888.484": lambda d, e: f"0{d[:3]}.{d[3:6]}.{d[6:]}",
+    "0901-888-484": lambda d, e: f"0{d[:3]}-{d[3:6]}-{d[6:]}",
+    "+84901888484": lambda d, e: f"+84{d}",
+    "+84 901 888 484": lambda d, e: f"+84 {d[:3]} {d[3:6]} {d[6:]}",
+    "84901888484": lambda d, e: f"84{d}",
+    "0084901888484": lambda d, e: f"0084{d}",
+    "+84 (0)901 888 484": lambda d, e: f"+84 (0){d[:3]} {d[3:6]} {d[6:]}",
+    "(090) 188-8484": lambda d, e: f"(0{d[:2]}) {d[2:5]}-{d[5:]}",
+    "901888484": lambda d, e: d,
+    "901888484.0": lambda d, e: f"{d}.0",
+    "'0901888484": lambda d, e: f"'0{d}",
+    "tel:0901888484": lambda d, e: f"tel:0{d}",
+    f"0901{NBSP}888{NBSP}484": lambda d, e: f"0{d[:3]}{NBSP}{d[3:6]}{NBSP}{d[6:]}",
+    f"{ZWSP}0901888484": lambda d, e: f"{ZWSP}0{d}",
+    "０９０１８８８４８４": lambda d, e: f"0{d}".translate(_FULL_WIDTH),
+    "old 01621234567": lambda d, e: f"0{_old(d)}",
+    "old 1621234567": lambda d, e: _old(d),
+    "": lambda d, e: "",
+    "không có": lambda d, e: "không có",
+    "9.02E+08": lambda d, e: f"{d[0]}.{d[1:3]}E+08",
+    "0901888484/0912345678": lambda d, e: f"0{d}/0{e}",
+    "090188848": lambda d, e: f"0{d[:8]}",
+    "09018884841": lambda d, e: f"0{d}{d[0]}",
+    "02838251234": lambda d, e: f"028{d[1:]}",
+    "+14155552671": lambda d, e: f"+1415555{d[5:]}",
+    "0401234567": lambda d, e: f"04{d[1:]}",
+}
+assert list(_WRITTEN) == list(SHARES)
+
+
+def _old(d: str) -> str:
+    return f"16{2 + int(d) % 8}{d[2:]}"
+
+
 def spell(form: str, number: int, other: int) -> str:
     """Write a national number in one of the forms of `SHARES`."""
-    d = f"{number:09d}"
-    a, b, c = d[:3], d[3:6], d[6:]
-    old = f"16{2 + number % 8}{d[2:]}"
-    return {
-        "0901888484": f"0{d}",
-        "0901 888 484": f"0{a} {b} {c}",
-        "0901.888.484": f"0{a}.{b}.{c}",
-        "0901-888-484": f"0{a}-{b}-{c}",
-        "+84901888484": f"+84{d}",
-        "+84 901 888 484": f"+84 {a} {b} {c}",
-        "84901888484": f"84{d}",
-        "0084901888484": f"0084{d}",
-        "+84 (0)901 888 484": f"+84 (0){a} {b} {c}",
-        "(090) 188-8484": f"(0{d[:2]}) {d[2:5]}-{d[5:]}",
-        "901888484": d,
-        "901888484.0": f"{d}.0",
-        "'0901888484": f"'0{d}",
-        "tel:0901888484": f"tel:0{d}",
-        "0901\N{NO-BREAK SPACE}888\N{NO-BREAK SPACE}484": f"0{a}\N{NO-BREAK SPACE}{b}\N{NO-BREAK SPACE}{c}",
-        "\N{ZERO WIDTH SPACE}0901888484": f"\N{ZERO WIDTH SPACE}0{d}",
-        "０９０１８８８４８４": f"0{d}".translate(_FULL_WIDTH),
-        "old 01621234567": f"0{old}",
-        "old 1621234567": old,
-        "": "",
-        "không có": "không có",
-        "9.02E+08": f"{d[0]}.{d[1:3]}E+08",
-        "0901888484/0912345678": f"0{d}/0{other:09d}",
-        "090188848": f"0{d[:8]}",
-        "09018884841": f"0{d}{d[0]}",
-        "02838251234": f"028{d[1:]}",
-        "+14155552671": f"+1415555{d[5:]}",
-        "0401234567": f"04{d[1:]}",
-    }[form]
+    return _WRITTEN[form](f"{number:09d}", f"{other:09d}")
 
 
 def mixed(n: int, seed: int = 0, *, duplicates: float = 0.1) -> list[str]:
