@@ -270,16 +270,16 @@ def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection
     frame = audience.frame
     status: NDArray[np.int8] = frame["status"].cat.codes.to_numpy().astype(np.int8)
     reason: NDArray[np.int8] = frame["reason"].cat.codes.to_numpy().astype(np.int8)
-    segment = np.zeros(len(frame), dtype=np.int64)
+    segment: NDArray[np.integer[Any]] = np.zeros(len(frame), dtype=np.int8)
     if "segment" in frame:
-        segment = frame["segment"].cat.codes.to_numpy().astype(np.int64)
+        segment = frame["segment"].cat.codes.to_numpy()
         categories = frame["segment"].cat.categories
         counted = np.array([segments is None or name in segments for name in categories] + [False])
         open_to_all = (status == _READY) | (status == _DUPLICATE)
         left_out = open_to_all & ~counted[segment]
         status[left_out] = _EXCLUDED
         reason[left_out] = np.where(segment < 0, *map(_REASONS.index, (REASON_NO_SEGMENT, REASON_NO_MESSAGE)))[left_out]
-    usable = np.flatnonzero((status == _READY) | (status == _DUPLICATE))
+    usable = (status == _READY) | (status == _DUPLICATE)
     again = pd.Series(found[usable]).duplicated().to_numpy()
     status[usable] = np.where(again, _DUPLICATE, _READY)
     reason[usable] = np.where(again, _REASONS.index(REASON_DUPLICATE), -1)
@@ -333,8 +333,11 @@ def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np
     """Say which rows can't be texted; all others are ready, until duplicates are looked for, and in no batch yet."""
     usable = found >= 0
     is_excluded = usable & is_among(found, excluded)
-    status = np.select([~usable, is_excluded], [_INVALID, _EXCLUDED], _READY).astype(np.int8)
-    reason = np.select([~usable, is_excluded], [phones.problem_of(found).codes, _REASONS.index(REASON_EXCLUDED)], -1)
+    status = np.full(len(found), _READY, dtype=np.int8)
+    status[~usable] = _INVALID
+    status[is_excluded] = _EXCLUDED
+    reason: NDArray[np.int8] = np.array(phones.problem_of(found).codes)
+    reason[is_excluded] = _REASONS.index(REASON_EXCLUDED)
     return pd.DataFrame(
         {
             "phone": phones.phone_text(found),

@@ -2,7 +2,7 @@
 
 How a column is read
 --------------------
-Text is looked at as one buffer of bytes, 131,072 rows at a time so that the work stays in the processor's cache, and by
+Text is looked at as one buffer of bytes, 32,768 rows at a time so that the work stays in the processor's cache, and by
 several threads, for numpy and Arrow let go of Python's lock. A column of ten digits a row is cut up at fixed places
 (`_read_ten_digits`). In any other, digits are picked out of the buffer and those of each row are turned into one
 integer; what they mean is then arithmetic on whole columns (`_national`). Rows that hold anything but digits and
@@ -63,7 +63,7 @@ class Problem(StrEnum):
 
 _PROBLEMS = list(Problem)
 _CODE = {problem: -1 - position for position, problem in enumerate(_PROBLEMS)}
-_ROWS, _DOUBTFUL_ROWS = 131_072, 32_768
+_ROWS, _DOUBTFUL_ROWS = 32_768, 8_192
 _EXACT_BITS: dict[type, int] = {np.float16: 11, np.float32: 24}
 
 # What a byte that is no digit means to the first, fast reading.
@@ -174,7 +174,10 @@ def joined_phones(numbers: NDArray[np.int32]) -> str:
 def network_of(found: NDArray[np.int32]) -> Any:
     """Name the network that each national number's prefix was given to; NA where unknown or no number."""
     names, table = numbering.networks()
-    codes = np.where(found >= 0, table[np.maximum(found, 0) // numbering.PREFIX], np.int8(-1))
+    codes = np.full(len(found), -1, dtype=np.int8)
+    for start in range(0, len(found), _ROWS):
+        some = found[start : start + _ROWS]
+        codes[start : start + _ROWS] = np.where(some >= 0, table[np.maximum(some, 0) // numbering.PREFIX], np.int8(-1))
     return columns.category_from_codes(codes, names)
 
 

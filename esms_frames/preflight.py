@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from esms_frames.batch import Batch, NewBatch
     from esms_frames.client import Client
     from esms_frames.message import Message
+    from esms_frames.reports import Brandname
     from esms_frames.templates import Template
 
 _MOST_ESTIMATES = 20
 """How many batches of advertising the gateway is asked the price of; more of them are priced like these."""
 
 _AT_ONCE = 4
-"""How many prices the gateway is asked for at once: as many as `send` has requests under way."""
+"""How many questions are under way at once: as many as `send` has requests."""
 
 _TOLD = 3  # texts of which it is told that they fit no template
 
@@ -88,16 +89,24 @@ def ask(client: Client, parcels: Sequence[Parcel]) -> Answers:
     is a warning, and ends the asking.
     """
     answers = Answers()
-    try:
-        answers.balance = client.balance()
-        _check_brandnames(client, parcels, answers)
-        if not answers.problems:  # the gateway prices nothing under a name that it does not know
-            _check_templates(client, parcels, answers)
-            answers.price, answers.price_basis = _price(client, parcels)
-    except Refused as refusal:
-        (answers.problems if refusal.kind.stops_campaign else answers.warnings).append(str(refusal))
-    except GatewayError as error:
-        answers.warnings.append(f"The gateway could not be asked about everything: {error}")
+    care = [parcel for parcel in parcels if parcel.message.sms_type is SmsType.CUSTOMER_CARE]
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="esms-ask") as pool:
+        balance, registered = pool.submit(client.balance), pool.submit(client.brandnames)
+        templates = {
+            name: pool.submit(client.templates, name)
+            for name in dict.fromkeys(parcel.message.brandname for parcel in care)
+        }
+        try:
+            answers.balance = balance.result()
+            _check_brandnames(registered.result(), parcels, answers)
+            if not answers.problems:  # the gateway knows no templates and no price of a name that it does not know
+                for name, listed in templates.items():
+                    _check_templates(name, listed.result(), care, answers)
+                answers.price, answers.price_basis = _price(client, pool, parcels)
+        except Refused as refusal:
+            (answers.problems if refusal.kind.stops_campaign else answers.warnings).append(str(refusal))
+        except GatewayError as error:
+            answers.warnings.append(f"The gateway could not be asked about everything: {error}")
     if answers.price is not None and answers.balance is not None and answers.price > answers.balance:
         answers.problems.append(
             f"The price of {answers.price:,.0f} VND is more than the balance of {answers.balance:,.0f} VND: top up the "
@@ -106,8 +115,7 @@ def ask(client: Client, parcels: Sequence[Parcel]) -> Answers:
     return answers
 
 
-def _check_brandnames(client: Client, parcels: Sequence[Parcel], answers: Answers) -> None:
-    registered = client.brandnames()
+def _check_brandnames(registered: Sequence[Brandname], parcels: Sequence[Parcel], answers: Answers) -> None:
     for name, sms_type in dict.fromkeys((parcel.message.brandname, parcel.message.sms_type) for parcel in parcels):
         names = [each.name for each in registered if each.sms_type is sms_type]
         if name in names:
@@ -120,21 +128,18 @@ def _check_brandnames(client: Client, parcels: Sequence[Parcel], answers: Answer
         )
 
 
-def _check_templates(client: Client, parcels: Sequence[Parcel], answers: Answers) -> None:
-    care = [parcel for parcel in parcels if parcel.message.sms_type is SmsType.CUSTOMER_CARE]
-    for brandname in dict.fromkeys(parcel.message.brandname for parcel in care):
-        templates = client.templates(brandname)
-        if not templates:
-            answers.warnings.append(
-                f"The gateway lists no templates of {brandname!r}, and customer care has to fit one (code 146 if not)."
-            )
-            continue
-        misfits = 0
-        for parcel in care:
-            if parcel.message.brandname == brandname:
-                misfits += _check_template(parcel, templates, answers, silent=misfits >= _TOLD)
-        if misfits > _TOLD:
-            answers.problems.append(f"{misfits - _TOLD:,} more texts fit no template of {brandname!r}.")
+def _check_templates(brandname: str, templates: Sequence[Template], care: Sequence[Parcel], answers: Answers) -> None:
+    if not templates:
+        answers.warnings.append(
+            f"The gateway lists no templates of {brandname!r}, and customer care has to fit one (code 146 if not)."
+        )
+        return
+    misfits = 0
+    for parcel in care:
+        if parcel.message.brandname == brandname:
+            misfits += _check_template(parcel, templates, answers, silent=misfits >= _TOLD)
+    if misfits > _TOLD:
+        answers.problems.append(f"{misfits - _TOLD:,} more texts fit no template of {brandname!r}.")
 
 
 def _check_template(parcel: Parcel, templates: Sequence[Template], answers: Answers, *, silent: bool) -> bool:
@@ -162,7 +167,7 @@ def _check_template(parcel: Parcel, templates: Sequence[Template], answers: Answ
     return False
 
 
-def _price(client: Client, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
+def _price(client: Client, pool: ThreadPoolExecutor, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
     """Ask for the price once for all texts that cost the same a number."""
     alike: dict[tuple[object, ...], list[Parcel]] = defaultdict(list)
     for parcel in parcels:
@@ -189,7 +194,6 @@ def _price(client: Client, parcels: Sequence[Parcel]) -> tuple[Decimal, str]:
         message, batch, weight = question
         return weight * Fraction(client.estimate(message, phones.joined_phones(batch).split()).price)
 
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="esms-ask") as pool:
-        price = sum(pool.map(ask_price, questions), Fraction(0))
+    price = sum(pool.map(ask_price, questions), Fraction(0))
     basis = "by the gateway" if asked == total else f"scaled from the gateway's for {asked:,} of {total:,} batches"
     return (Decimal(price.numerator) / price.denominator).quantize(Decimal("0.0001")), basis

@@ -65,15 +65,15 @@ class App:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        began = time.monotonic()
         request = Request(environ)
         request.max_content_length = _LARGEST_BODY
         try:
             if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
                 raise LengthRequired  # its end could be cut off unseen
             operation = self._operation(request)
-            if self._latency:
-                time.sleep(self._latency)
             response = Response(json.dumps(operation(request)), mimetype="application/json")
+            time.sleep(max(0.0, self._latency - (time.monotonic() - began)))
         except BadRequest as error:
             response = Response(f"The sandbox can't read this request: {error}.\n", status=400, mimetype="text/plain")
         except HTTPException as error:
