@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from esms_frames.plan import Plan
     from esms_frames.planning import plan
     from esms_frames.plots import plot
+    from esms_frames.receiver import callbacks_app
     from esms_frames.sandbox import Sandbox
     from esms_frames.tracking import track
     from esms_frames.widgets.results_view import ResultsView
@@ -69,6 +70,7 @@ __all__ = [
     "TooFewRecipients",
     "Unreachable",
     "WouldFail",
+    "callbacks_app",
     "fits",
     "next_allowed_time",
     "normalize_phones",
@@ -96,6 +98,7 @@ _LATER = {
     "ResultsView": "esms_frames.widgets.results_view",
     "Sandbox": "esms_frames.sandbox",
     "SendForm": "esms_frames.widgets.send_form",
+    "callbacks_app": "esms_frames.receiver",
     "plan": "esms_frames.planning",
     "plot": "esms_frames.plots",
     "read_callbacks": "esms_frames.callbacks",

@@ -16,28 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from esms_frames import clock, columns, numbering, phones
+from esms_frames import clock, columns, phones
+from esms_frames.callback import AMOUNT, COUNTS, FINAL, INTEGER, frame_of, is_network
 from esms_frames.errors import InvalidFile, InvalidInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FINAL = (4, 5)
-"""The SendStatus after which nothing changes: rejected, and done."""
-
-_COUNTS = {
-    "send_status": "SendStatus",
-    "delivered": "SendSuccess",
-    "failed": "SendFailed",
-    "sent": "TotalSent",
-    "recipients": "TotalReceiver",
-    "type_id": "TypeId",
-}
-_ORDER = [
-    "sms_id", "request_id", "phone", "network", "send_status", "delivered", "failed", "sent", "recipients", "price",
-    "type_id", "received_at",
-]  # fmt: skip
-_GATEWAY_IDS = 7
 _NONE = pa.scalar(None, pa.large_string())
 _GZIP = b"\x1f\x8b"
 
@@ -115,33 +100,21 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
         raise kind(f"{name} holds no callback: one has SMSID=…&SendStatus=… in its address.")
     query, lines, sms_id = query.filter(there), lines.filter(there), sms_id.filter(there)
     number, telco, price = (_field(query, field) for field in ("phonenumber", "telcoid", "TotalPrice"))
-    counted = {column: _field(query, field) for column, field in _COUNTS.items()}
+    counted = {column: _field(query, field) for column, field in COUNTS.items()}
     found = phones.read(pd.Series(columns.text_from_arrow(number)))
     units, priced = _money(price)
     integers = {column: _integers(values) for column, values in counted.items()}
-    names, _ = numbering.networks()
-    telco_id, has_telco = _integers(telco)
-    known = has_telco & (telco_id >= 1) & (telco_id <= _GATEWAY_IDS)
+    telco_ids = _integers(telco)
     unread = {
         "phonenumber": _given(number) & (found < 0),
-        "telcoid": _given(telco) & ~known,
+        "telcoid": _given(telco) & ~is_network(telco_ids),
         "TotalPrice": _given(price) & ~priced,
-        **{field: _given(counted[column]) & ~integers[column][1] for column, field in _COUNTS.items()},
+        **{field: _given(counted[column]) & ~integers[column][1] for column, field in COUNTS.items()},
     }
-    frame = pd.DataFrame(
-        {
-            "sms_id": columns.text_from_arrow(sms_id),
-            "request_id": columns.text_from_arrow(_none_where_empty(_field(query, "RequestId"))),
-            "phone": phones.phone_text(found),
-            "network": columns.category_from_codes(np.where(known, telco_id - 1, -1).astype(np.int8), names),
-            **{
-                column: pd.arrays.IntegerArray(values, ~valid)  # type: ignore[no-untyped-call, unused-ignore]
-                for column, (values, valid) in integers.items()
-            },
-            "price": columns.money_from_units(units, priced),
-            "received_at": _moments(lines),
-        }
-    )[_ORDER]
+    request_id = columns.text_from_arrow(_none_where_empty(_field(query, "RequestId")))
+    frame = frame_of(
+        columns.text_from_arrow(sms_id), request_id, found, telco_ids, integers, (units, priced), _moments(lines)
+    )
     # Two numbers that can't be read are not the same number.
     kept = _last_states(frame, np.asarray(number.to_numpy(zero_copy_only=False), dtype=object), found < 0)
     _warn_of(unread, name)
@@ -242,14 +215,14 @@ def _none_where_empty(values: Any) -> Any:
 
 
 def _integers(values: Any) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    valid = pc.fill_null(pc.match_substring_regex(values, "^[0-9]{1,9}$"), fill_value=False)
+    valid = pc.fill_null(pc.match_substring_regex(values, INTEGER), fill_value=False)
     numbers = pc.if_else(valid, values, "0").cast(pa.int32())
     return numbers.to_numpy(zero_copy_only=False).copy(), valid.to_numpy(zero_copy_only=False)
 
 
 def _money(values: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Read amounts into ten-thousandths of a VND, as finely as the gateway writes them."""
-    parts = pc.extract_regex(values, r"^(?P<whole>[0-9]{1,13})(?:\.(?P<rest>[0-9]{0,4})0*)?$")
+    parts = pc.extract_regex(values, AMOUNT)
     valid = pc.is_valid(parts).to_numpy(zero_copy_only=False)
     whole, rest = (
         pc.fill_null(pc.struct_field(parts, name).cast(pa.large_string()), "0") for name in ("whole", "rest")

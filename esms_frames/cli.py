@@ -18,6 +18,7 @@ from esms_frames.analysis import summarize
 from esms_frames.audience import Audience, prepare
 from esms_frames.callbacks import read_callbacks
 from esms_frames.campaign import results, resume, send
+from esms_frames.cli_callbacks import callbacks
 from esms_frames.client import Client
 from esms_frames.consent import Rule
 from esms_frames.detection import phone_column
@@ -322,7 +323,7 @@ def past_results(
 @click.option(
     "--callbacks",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An access log with the gateway's callbacks, to use instead of asking it.",
+    help="An access log with the gateway's callbacks, to use instead of asking it; those in the journal are used anyway.",
 )
 @_concurrency
 @_old_journal
@@ -355,6 +356,7 @@ def track_campaign(
         results(campaign, rows, journal=book, client=client, phone=phone if customers else None),
         client,
         callbacks=called,
+        journal=book,
         until="settled" if until_settled else None,
         timeout=timeout,
         concurrency=concurrency,
@@ -456,6 +458,9 @@ def sandbox_server(port: int, seed: int, latency: float, balance: int) -> None:
                 time.sleep(3600)
         except KeyboardInterrupt:
             click.echo(f"\nStopped; {len(sandbox.sent):,} messages were taken.")
+
+
+main.add_command(callbacks)
 
 
 def _numbers(people: tuple[str, ...], phone: str | None) -> list[Any]:

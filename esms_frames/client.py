@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +18,8 @@ from esms_frames.errors import InvalidInput, Kind, NoAnswer, Unreachable
 from esms_frames.message import (
     MAX_BATCH,
     MIN_BATCH,
+    PLACEHOLDER,
+    FilledUrl,
     Message,
     SmsType,
     check_not_past,
@@ -207,6 +210,10 @@ class Client:
             When it is uncertain whether the gateway took the batch; only the same `request_id` may be tried again.
         """
         check_not_past(_checked_message(message))
+        if message.needs_token:
+            raise InvalidInput(
+                f"callback_url ends in {PLACEHOLDER}, which ef.send fills in for a campaign: write the address out."
+            )
         batch = _checked_batch(phones, message, floor)
         if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
             raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
@@ -320,7 +327,9 @@ class Client:
             path, batch = "SendMultipleSMSBrandname_json/", _checked_batch(phones, message, MIN_BATCH)
         else:
             path, batch = "SendMultipleMessage_V4_post_json/", _checked_batch(phones, message, 1, most=1)
-        return self._transport.post_json(path, wire.rehearsal_fields(message, batch), wire.read_send)
+        message = message.with_token(secrets.token_urlsafe())  # in the form of a real one, and of no use to anybody
+        fields = wire.rehearsal_fields(message, batch)
+        return self._transport.post_json(path, fields, wire.read_send, token=_token(message))
 
     def brandnames(self, *, attempts: int = 1) -> tuple[reports.Brandname, ...]:
         """Ask for the sender names that are active for the account.
@@ -568,7 +577,7 @@ class Client:
         def body() -> bytes:
             return wire.send_body(self._transport.keys.reveal, message, batch, **ids)
 
-        return self._transport.post(path, wire.CONTENT_TYPE, body, read)
+        return self._transport.post(path, wire.CONTENT_TYPE, body, read, token=_token(message))
 
 
 def check_client(client: object) -> None:
@@ -594,6 +603,10 @@ def _patiently(attempts: int, ask: Callable[[], _Found]) -> _Found:
         with attempt:
             return ask()
     raise AssertionError("the last attempt has returned or raised")
+
+
+def _token(message: Message) -> str:
+    return message.callback_url.token if isinstance(message.callback_url, FilledUrl) else ""
 
 
 def _checked_message(message: object) -> Message:

@@ -45,8 +45,7 @@ class Database:
                     "a file."
                 ) from None
         else:
-            usual = platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
-            file = Path(given).expanduser() if given else usual
+            file = _file(given)
             url = sa.URL.create("sqlite", database=str(file.absolute()))
             _make_private(file)
         self.where = str(url.database if url.drivername == "sqlite" else url.render_as_string())
@@ -98,6 +97,18 @@ class Database:
             raise JournalError(_explanation(self.where, error)) from None
         except ModuleNotFoundError as error:
             raise JournalError(f"The journal {self.where} needs the package {error.name!r}: install it.") from None
+
+
+def is_there() -> bool:
+    """Tell whether the user has a journal: a file that is there, or a database of a team."""
+    given = os.environ.get("ESMS_JOURNAL", "").strip()
+    return "://" in given or _file(given).exists()
+
+
+def _file(given: str) -> Path:
+    """Give the file that a path names, or the usual one."""
+    usual = platformdirs.user_data_path("esms_frames", appauthor=False) / "journal.sqlite"
+    return Path(given).expanduser() if given else usual
 
 
 def _engine(url: sa.URL) -> sa.Engine:

@@ -81,8 +81,15 @@ class Rows:
 
     def distinct(self) -> Ints:
         """Count the different numbers of each send."""
-        keys = np.unique(self.send * _SPAN + np.maximum(self.number, 0))
-        return np.bincount(keys // _SPAN, minlength=self.sends)
+        return np.bincount(self._keys() // _SPAN, minlength=self.sends)
+
+    def among(self, keys: Ints) -> Ints:
+        """Count those of them that are among others."""
+        mine = self._keys()
+        return np.bincount(mine[np.isin(mine, keys)] // _SPAN, minlength=self.sends)
+
+    def _keys(self) -> Ints:
+        return np.unique(self.send * _SPAN + np.maximum(self.number, 0))
 
 
 @dataclass(frozen=True)
@@ -137,8 +144,8 @@ def listed(status: SendStatus, receivers: pd.DataFrame) -> Answer:
     )
 
 
-def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], distinct: Ints) -> dict[int, Answer]:
-    """Say what callbacks mean for sends, by their positions in `sms_ids`, of which so many numbers are asked about.
+def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], rows: Rows) -> dict[int, Answer]:
+    """Say what callbacks mean for sends, by their positions in `sms_ids`, of which these rows are asked about.
 
     A callback that names a number and counts one recipient is of that number. Any other is of the whole send: it says
     what became of each number only if all fared the same.
@@ -161,6 +168,7 @@ def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], distinct: In
     )
     answers = {}
     send = found["send"].to_numpy()
+    distinct, covered = rows.distinct(), rows.among(send[of_number] * _SPAN + number[of_number])
     for place in np.unique(send).tolist():
         here = slice(*np.searchsorted(send, [place, place + 1]).tolist())
         some = of_number[here]
@@ -173,7 +181,7 @@ def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], distinct: In
                 prices=units[here][some],
                 rest=PENDING,
                 reason=_NOT_CALLED,
-                final=len(state) >= distinct[place] and not (state == PENDING).any(),
+                final=bool(covered[place] == distinct[place] and not (state == PENDING).any()),
             )
         else:
             last = here.stop - 1
@@ -186,7 +194,7 @@ def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], distinct: In
 def _of_send(counts: Mapping[str, int], units: int, numbers: int) -> Answer:
     """Say what a callback of a whole send means."""
     delivered, failed, recipients = counts["delivered"], counts["failed"], counts["recipients"]
-    if recipients < max(numbers, 2):
+    if recipients < max(numbers, 2, max(delivered, 0) + max(failed, 0)):
         return Answer(rest=PENDING, reason=_MISFIT)
     rest, reason, final = PENDING, _COUNTS_ONLY.format(delivered=max(delivered, 0), recipients=recipients), False
     if counts["send_status"] == REJECTED and delivered <= 0:

@@ -9,6 +9,7 @@ from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Self
 
 import stamina
@@ -136,6 +137,7 @@ class Delivery:
         self._lock = threading.Lock()
         self._unanswered_in_a_row = 0
         self._under_way: dict[Future[str | None], Batch] = {}
+        self._callback_token = cache(partial(journal.callback_token, scope))
 
     def __enter__(self) -> Self:
         return self
@@ -232,6 +234,7 @@ class Delivery:
         if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
             self.held_back[batch.id] = why
             raise _EndedError
+        message = batch.message.with_token(self._callback_token()) if batch.message.needs_token else batch.message
         attempt = self._journal.begin_attempt(batch, self.run, self._claim_seconds)
         if attempt is None:
             raise _NotOursError
@@ -241,7 +244,7 @@ class Delivery:
             return unsettled
         try:
             answer = self._client.send(
-                batch.message,
+                message,
                 batch.phones,
                 request_id=batch.request_id,
                 campaign=self._scope.name,

@@ -15,6 +15,7 @@ from esms_frames.schema import (
     FORGOTTEN,
     UNFINISHED,
     batches,
+    callbacks,
     campaigns,
     count_in,
     do_not_contact,
@@ -85,6 +86,7 @@ def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callab
             connection.execute(sa.update(batches).where(batches.c.id == row.id).values(_without(row.status, left)))
     _cut_ties(connection)
     for phones in _pieces(phones_of(wanted).split()):
+        connection.execute(sa.delete(callbacks).where(callbacks.c.phone.in_(phones)))
         listed = do_not_contact.c.phone.in_(phones)
         connection.execute(sa.update(do_not_contact).where(listed).values(reason=None, added_at=None))
     chosen = [names[key] for key in sorted(found, reverse=True)]
@@ -124,6 +126,10 @@ def prune(connection: sa.Connection, before: datetime) -> pd.DataFrame:
     ]
     for some in _pieces([row.id for row in rows]):
         connection.execute(sa.update(batches).where(batches.c.campaign_id.in_(some), with_numbers).values(phones=""))
+    campaigns_with_numbers = sa.select(batches.c.campaign_id).where(with_numbers)
+    connection.execute(
+        sa.delete(callbacks).where(callbacks.c.phone != "", callbacks.c.campaign_id.not_in(campaigns_with_numbers))
+    )
     _cut_ties(connection)
     return _table(rows, [int(row.numbers) for row in rows])
 
@@ -173,6 +179,12 @@ def _cut_ties(connection: sa.Connection) -> None:
     )
     named = sa.or_(batches.c.content != "", batches.c.segment.is_not(None))
     connection.execute(sa.update(batches).where(emptied, named).values(content="", segment=None))
+    still_there = sa.exists().where(
+        batches.c.campaign_id == callbacks.c.campaign_id, batches.c.request_id == callbacks.c.request_id
+    )
+    connection.execute(
+        sa.update(callbacks).where(callbacks.c.request_id.is_not(None), ~still_there).values(request_id=None)
+    )
 
 
 def _pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from esms_frames import clock, columns, erasure, schema
+from esms_frames import callback_store, clock, columns, erasure, schema
 from esms_frames.batch import Attempt, Batch, Known, NewBatch, batch_of, row_of
 from esms_frames.consent import in_vietnam
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
 from esms_frames.errors import InvalidInput, shown
 from esms_frames.history import advertised
+from esms_frames.message import checked_campaign
 from esms_frames.number_list import read_list
 from esms_frames.runs import busy, claimable
 from esms_frames.schema import (
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
+
+    from esms_frames.callback_store import Received
 
 T = TypeVar("T")
 
@@ -201,6 +204,7 @@ class Journal:
                                     have arrived keeps it, until that is settled and `forget` or `prune` runs
         its text and segment        as they are; nothing once all its numbers are forgotten, for they can name people
         of attempts                 when, with what outcome; they hold no numbers
+        of callbacks                those of whole sends, and those of numbers that are not forgotten
         the do-not-contact list     the number alone, without reason and date, for else nobody could keep to it
         results, files, backups     whatever has been made of the journal elsewhere; and PostgreSQL's own dead rows
                                     and logs, until its VACUUM
@@ -271,6 +275,56 @@ class Journal:
             table = erasure.prune(connection, limit)
         self._database.scrub()
         return table
+
+    def callbacks(self, campaign: str | None = None) -> pd.DataFrame:
+        """Read the callbacks that have come for sends of this journal, through `callbacks_app`.
+
+        Parameters
+        ----------
+        campaign : str, optional
+            The name of a campaign, on whatever gateway and account; all of them if left out.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `read_callbacks`: one row for each number of a send, or for the send as a whole, with the last
+            state of each. ``attrs`` counts the ``calls``, the ``repeats`` among them, and the ``other_sends``: how many rows
+            are left out because their send is none of the campaign that their address was made for.
+
+        Notes
+        -----
+        `track` uses them by itself.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import esms_frames as ef
+        >>> journal = ef.Journal(tempfile.mkdtemp() + "/journal.sqlite")
+        >>> len(journal.callbacks())
+        0
+        """
+        with self._database.begin() as connection:
+            return callback_store.read(connection, None if campaign is None else checked_campaign(campaign))
+
+    def callbacks_of(self, sms_ids: Sequence[str]) -> pd.DataFrame:
+        """Read the callbacks of sends, by the gateway's ids of them."""
+        with self._database.begin() as connection:
+            return callback_store.read_sends(connection, sms_ids)
+
+    def callback_token(self, scope: Scope) -> str:
+        """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""
+        with self._database.begin() as connection:
+            return callback_store.token_of(connection, scope)
+
+    def callback_tokens(self) -> dict[str, int]:
+        """Give the tokens of all campaigns, with the campaigns' ids."""
+        with self._database.begin() as connection:
+            return callback_store.tokens(connection)
+
+    def record_callbacks(self, received: Sequence[Received]) -> None:
+        """Write down callbacks, all in one transaction, which is on disk when this returns."""
+        with self._database.begin() as connection:
+            callback_store.record(connection, received)
 
     def scope(self, name: str, gateway: str, account: str, *, begin: bool = True) -> Scope:
         """Find a campaign, or begin it; where it is not to be begun, one that is not there has the id 0."""

@@ -24,6 +24,9 @@ MIN_BATCH = 30
 MAX_BATCH = 5000
 """How many different numbers the gateway takes in one request, by its page on POST TEXT."""
 
+PLACEHOLDER = "{token}"
+"""What stands in a `callback_url` for the token of a campaign."""
+
 _LONGEST_BRANDNAME = 11
 _LONGEST_CAMPAIGN = 254
 
@@ -63,6 +66,20 @@ class Encoding(StrEnum):
         return 153 if self is Encoding.GSM else 67
 
 
+class FilledUrl(str):
+    """A callback address with a token in it: debuggers, tracebacks and a message's repr see only that there is one."""
+
+    __slots__ = ()
+
+    @property
+    def token(self) -> str:
+        """The token, which is the last part of the path."""
+        return self.rpartition("/")[2]
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+
 @dataclass(frozen=True)
 class Message:
     """One text, the same for all its recipients.
@@ -79,7 +96,9 @@ class Message:
         When the gateway is to send it, at once by default. Without a time zone it is Vietnam time. Text is written like
         ``"2030-01-31 08:00"``. Kept as an aware datetime in Vietnam time, to the second.
     callback_url : str, optional
-        Where the gateway reports the final status, by its own GET calls.
+        Where the gateway reports the final status, by its own GET calls. An address that ends in ``/{token}``, like
+        ``"https://hooks.example.vn/esms/{token}"``, is for `callbacks_app`: `send` puts a token of the campaign there,
+        which nobody can guess, for the gateway does not sign its calls.
 
     Raises
     ------
@@ -117,6 +136,18 @@ class Message:
         message = cls(content, brandname, SmsType(sms_type), callback_url=callback_url)
         object.__setattr__(message, "send_at", send_at)
         return message
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the token of a campaign is to be put into the callback address."""
+        return self.callback_url is not None and self.callback_url.endswith(PLACEHOLDER)
+
+    def with_token(self, token: str) -> Message:
+        """Give the same message with a token in the callback address, where one is to be."""
+        if self.callback_url is None or not self.needs_token:
+            return self
+        url = FilledUrl(self.callback_url.removesuffix(PLACEHOLDER) + token)
+        return Message.restored(self.content, self.brandname, self.sms_type, self.send_at, url)
 
     @property
     def encoding(self) -> Encoding:
@@ -356,4 +387,11 @@ def _checked_url(url: object) -> str | None:
         usable = False
     if not usable:
         raise InvalidMessage("callback_url", f"callback_url {url!r} is no http or https address: {way_out}")
+    if PLACEHOLDER in url and not (
+        url.count(PLACEHOLDER) == 1 and parts.path.endswith(f"/{PLACEHOLDER}") and url.endswith(PLACEHOLDER)
+    ):
+        raise InvalidMessage(
+            "callback_url",
+            f"callback_url {url!r} has {PLACEHOLDER} elsewhere than at its end: write it like 'https://example.com/sms/{PLACEHOLDER}'.",
+        )
     return url

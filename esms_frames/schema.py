@@ -3,13 +3,19 @@
 All times are Vietnam time in ISO 8601, and the words are such that a person with any SQL tool can read them:
 
 ``campaigns``
-    One row for each name within one gateway and account. The account is a short fingerprint, never a key.
+    One row for each name within one gateway and account. The account is a short fingerprint, never a key. The
+    ``callback_token`` stands in the address that the gateway calls back, if there is one: who knows it can report what
+    became of this campaign's messages, and nothing else.
 ``batches``
     What one request carries: its request id, text and numbers (``phones``, separated by blanks), and what became of it.
 ``attempts``
     Every time a batch was tried, with the outcome; one without an outcome was cut short, and may have arrived.
 ``do_not_contact``
     Numbers that are never to get advertising, with reason and date; both are NULL for those who were forgotten.
+``callbacks``
+    The gateway's callbacks: the last state of each send (``phone`` is empty then) or of each number of a send, and how
+    many ``times`` it was called. The columns are named as by `read_callbacks`. The gateway may call before the sender has
+    written down the ``sms_id``, so there are rows whose send is not known; such count for nothing.
 ``journal``
     The version of these tables.
 
@@ -58,6 +64,7 @@ campaigns = sa.Table(
     sa.Column("gateway", sa.Text, nullable=False),
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("callback_token", sa.Text),
     sa.UniqueConstraint("name", "gateway", "account"),
 )
 batches = sa.Table(
@@ -112,6 +119,25 @@ do_not_contact = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("added_at", sa.Text),
 )
+callbacks = sa.Table(
+    "callbacks",
+    _metadata,
+    sa.Column("campaign_id", sa.ForeignKey("campaigns.id"), primary_key=True),
+    sa.Column("sms_id", sa.Text, primary_key=True),
+    sa.Column("phone", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text),
+    sa.Column("telco_id", sa.Integer),
+    sa.Column("send_status", sa.Integer, nullable=False),
+    sa.Column("delivered", sa.Integer),
+    sa.Column("failed", sa.Integer),
+    sa.Column("sent", sa.Integer),
+    sa.Column("recipients", sa.Integer),
+    sa.Column("price", sa.Text),
+    sa.Column("type_id", sa.Integer),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+)
+_by_sms_id = sa.Index("batches_by_sms_id", batches.c.sms_id)
 
 
 @dataclass(frozen=True)
@@ -130,7 +156,13 @@ def _to_version_2(connection: sa.Connection) -> None:
     do_not_contact.create(connection)
 
 
-_MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = [_to_version_2]
+def _to_version_3(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE campaigns ADD COLUMN callback_token TEXT")
+    callbacks.create(connection)
+    _by_sms_id.create(connection)
+
+
+_MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = [_to_version_2, _to_version_3]
 """What brings tables from version 1 to 2, and so on; new ones are made as they are today."""
 
 

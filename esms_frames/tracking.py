@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,14 @@ from tqdm.auto import tqdm
 
 from esms_frames import clock, columns, deliveries, phones
 from esms_frames.client import check_client
+from esms_frames.database import is_there
 from esms_frames.deliveries import NOT_KNOWN, PENDING, STATES, Answer, Rows
-from esms_frames.errors import GatewayError, InvalidInput, Kind, NoAnswer, Refused, Unreachable
+from esms_frames.errors import GatewayError, InvalidInput, JournalError, Kind, NoAnswer, Refused, Unreachable
+from esms_frames.journal import Journal
 from esms_frames.results import DELIVERY, TRACKED, Status, column_of, held_as, is_tracked
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
@@ -59,6 +62,7 @@ def track(
     client: Client | None = None,
     *,
     callbacks: pd.DataFrame | None = None,
+    journal: Journal | str | os.PathLike[str] | None = None,
     until: str | None = None,
     timeout: float = 600.0,
     concurrency: int = 4,
@@ -76,10 +80,13 @@ def track(
         and ``reason``; also filtered, in another order, read back from a file, or joined with the customers. It is not
         changed. What `track` returned is asked about again where it is not settled.
     client : Client, optional
-        The gateway and account that the messages were sent with; can be left out with `callbacks`.
+        The gateway and account that the messages were sent with; can be left out with `callbacks` or `journal`.
     callbacks : DataFrame, optional
         What `read_callbacks` returned, several of them also put together with `pandas.concat`. Sends that they settle
         are not asked about; the others are if there is a client.
+    journal : Journal, str or path-like, optional
+        Where the gateway's callbacks came to by `callbacks_app`, and which is used like `callbacks`. By default the user's
+        journal, if there is one, and no `callbacks` are given.
     until : {"settled"}, optional
         Ask again, with growing waits of up to a minute, until nothing is pending or the time is over.
     timeout : float, optional
@@ -117,7 +124,8 @@ def track(
     Warns
     -----
     UserWarning
-        When sends could not be asked about; their rows keep what they had, with the reason.
+        When sends could not be asked about; their rows keep what they had, with the reason. Also when the user's own
+        journal can't be looked into, without which all sends are asked about.
 
     Notes
     -----
@@ -137,12 +145,13 @@ def track(
     >>> int(tracked["delivery"].count()), tracked["price"].sum()
     (40, Decimal('34000.0000'))
     """
-    _check(client, callbacks, until, timeout)
+    _check(client, callbacks, journal, until, timeout)
     limits = _checked_pace(concurrency, rate)
     looked = _Looked(results)
     answers: dict[int, Answer] = {}
-    if callbacks is not None:
-        answers = deliveries.from_callbacks(callbacks, looked.sms_ids, looked.rows.distinct())
+    arrived = _arrived(callbacks, journal, looked.sms_ids)
+    if arrived is not None:
+        answers = deliveries.from_callbacks(arrived, looked.sms_ids, looked.rows)
     called = dict(answers)
     now = pd.Timestamp(clock.now())
     age = [now - moment for moment in looked.sent_at]
@@ -427,6 +436,24 @@ def _as_completed(under_way: Collection[Future[Any]]) -> Iterator[Future[Any]]:
         yield from done
 
 
+def _arrived(
+    callbacks: pd.DataFrame | None, journal: Journal | str | os.PathLike[str] | None, sms_ids: Sequence[str]
+) -> pd.DataFrame | None:
+    """Give the callbacks that have come for some sends: those handed in, and those in the journal; None without any."""
+    if journal is None and (callbacks is not None or not is_there()):
+        return callbacks
+    try:
+        with nullcontext(journal) if isinstance(journal, Journal) else closing(Journal(journal)) as book:
+            found = book.callbacks_of(sms_ids)
+    except JournalError as error:
+        if journal is not None:
+            raise
+        warnings.warn(f"It was not looked whether callbacks have come: {error}", stacklevel=3)
+        return None
+    given = [frame for frame in (callbacks, found) if frame is not None and len(frame)]
+    return pd.concat(given, ignore_index=True) if given else None
+
+
 def _moment(value: Any) -> Any:
     """Read a time as files give it back, without a time zone as Vietnam's; NaT where it may be one of two days."""
     if isinstance(value, (int, float)):
@@ -443,8 +470,8 @@ def _moment(value: Any) -> Any:
     return (moment.tz_localize(clock.VIETNAM) if moment.tzinfo is None else moment).tz_convert("UTC")
 
 
-def _check(client: Any, callbacks: Any, until: Any, timeout: Any) -> None:
-    if client is None and callbacks is None:
+def _check(client: Any, callbacks: Any, journal: Any, until: Any, timeout: Any) -> None:
+    if client is None and callbacks is None and journal is None:
         raise InvalidInput("There is nobody to ask: pass a client, or callbacks from ef.read_callbacks.")
     if client is not None:
         check_client(client)

@@ -73,11 +73,15 @@ class Keys:
     def mask(self, text: str) -> str:
         """Take the keys out of a text that is to be shown, also where they are percent-encoded."""
         for key in self.reveal():
-            text = re.sub("".join(map(_any_spelling, key)), "…", text)
+            text = _without(key, text)
         return text
 
     def __repr__(self) -> str:
         return "<keys>"
+
+
+def _without(secret: str, text: str) -> str:
+    return re.sub("".join(map(_any_spelling, secret)), "…", text)
 
 
 def _any_spelling(character: str) -> str:
@@ -108,19 +112,21 @@ class Transport:
         """Whether the address is on this machine."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
-    def post(self, path: str, content_type: str, body: Callable[[], bytes], read: Read[_Found]) -> _Found:
-        """Post a body, which may hold the keys, and read the answer."""
-        return self._ask("POST", path, {"Content-Type": content_type}, body, str, read)
+    def post(
+        self, path: str, content_type: str, body: Callable[[], bytes], read: Read[_Found], *, token: str = ""
+    ) -> _Found:
+        """Post a body, which may hold the keys and a token, and read the answer."""
+        return self._ask("POST", path, {"Content-Type": content_type}, body, str, read, _Hidden(token))
 
-    def post_json(self, path: str, fields: Mapping[str, object], read: Read[_Found]) -> _Found:
-        """Post a JSON object with the keys in it, and read the answer."""
+    def post_json(self, path: str, fields: Mapping[str, object], read: Read[_Found], *, token: str = "") -> _Found:
+        """Post a JSON object with the keys, and perhaps a token, in it, and read the answer."""
 
         def body() -> bytes:
             return json.dumps(
                 {**dict(zip(("ApiKey", "SecretKey"), self.keys.reveal(), strict=True)), **fields}
             ).encode()
 
-        return self.post(path, "application/json", body, read)
+        return self.post(path, "application/json", body, read, token=token)
 
     def get(self, path: str, query: Mapping[str, str], read: Read[_Found]) -> _Found:
         """Ask with the keys in the query, and read the answer."""
@@ -151,20 +157,25 @@ class Transport:
         body: Callable[[], bytes],
         tail: Callable[[], str],
         read: Read[_Found],
+        token: str = "",
     ) -> _Found:
         # The frames that hold keys, or an answer that may repeat them, are left before anything is raised, so that no
         # traceback, however verbose, shows them: these two give their errors back instead of raising them.
         answer = self._exchange(method, path, headers, body, tail)
         if isinstance(answer, BaseException):
             raise answer
-        found = self._understood(answer, read)
+        found = self._understood(answer, read, token)
         if isinstance(found, GatewayError):
             raise found
         return found
 
-    def _understood(self, answer: tuple[int, bytes], read: Read[_Found]) -> _Found | GatewayError:
+    def _understood(self, answer: tuple[int, bytes], read: Read[_Found], token: str) -> _Found | GatewayError:
+        def mask(text: str) -> str:
+            text = self.keys.mask(text)
+            return _without(token, text) if token else text
+
         try:
-            return read(wire.read_json(*answer, self.keys.mask), self.keys.mask)
+            return read(wire.read_json(*answer, mask), mask)
         except GatewayError as error:
             return error.with_traceback(None)
 

@@ -462,14 +462,21 @@ def test_its_repr_shows_where_it_is_and_no_password(path):
 
 def test_a_journal_of_the_first_version_keeps_its_batches(path, customers, message, client):
     sent(customers, message, client, campaign="Tết", journal=path)
-    with sqlite3.connect(path) as old:  # as it was before segments, rules and the do-not-contact list
+    with sqlite3.connect(path) as old:  # as it was before segments, rules, the do-not-contact list and callbacks
+        old.execute("DROP INDEX batches_by_sms_id")
+        old.execute("ALTER TABLE campaigns DROP COLUMN callback_token")
+        old.execute("DROP TABLE callbacks")
         for column in ("segment", "rules", "split_from"):
             old.execute(f"ALTER TABLE batches DROP COLUMN {column}")
         old.execute("DROP TABLE do_not_contact")
         old.execute("UPDATE journal SET version = 1")
     assert (ef.results("Tết", journal=path)["status"] == "accepted").all()
-    assert rows(path, "SELECT version FROM journal") == [(2,)]
+    assert rows(path, "SELECT version FROM journal") == [(3,)]
     assert rows(path, "SELECT count(*) FROM do_not_contact") == [(0,)]
+    fresh = ef.Journal(path.with_name("fresh.sqlite"))
+    tables = "SELECT name, type FROM sqlite_master ORDER BY name"
+    assert rows(path, tables) == rows(path.with_name("fresh.sqlite"), tables)
+    assert fresh.callbacks().empty
 
 
 @pytest.mark.parametrize("path", ["", "  ", 3, b"j.sqlite"])

@@ -19,6 +19,7 @@ from esms_frames.client import Client
 from esms_frames.errors import InvalidInput
 from esms_frames.message import MIN_BATCH
 from esms_frames.sandbox.app import BASE_PATH, App
+from esms_frames.sandbox.caller import Caller
 from esms_frames.sandbox.faults import Faults
 from esms_frames.sandbox.gateway import Gateway, Send
 from esms_frames.sandbox.outcomes import FAILURE_RATES, Outcomes
@@ -72,6 +73,12 @@ class Sandbox:
         Seconds after which the last delivery report of a send has come; the reports spread evenly until then.
     latency : float, optional
         Seconds that each answer takes.
+    callbacks : bool, optional
+        Whether to call the ``callback_url`` of messages when their reports come: for customer care once a number, for
+        advertising once a send. Only addresses on this machine are called.
+    callback_wait : float, optional
+        Seconds after which a callback without an answer is given up, and after which one that was not answered with 200
+        is made again, up to five times. (The gateway's documentation says so of time-outs, and of other answers nothing.)
     customer_care_floor : int, optional
         How few numbers a customer-care request by XML may have. 30 by default, as for advertising: the vendor's pages
         disagree, and what passes here is to pass there. The operations for a single number take one.
@@ -118,6 +125,8 @@ class Sandbox:
         failure_rates: Mapping[str, float] | None = None,
         report_delay: float = 5.0,
         latency: float = 0.0,
+        callbacks: bool = True,
+        callback_wait: float = 5.0,
         customer_care_floor: int = MIN_BATCH,
         faults: Mapping[str, float] | None = None,
         slow_seconds: float = 90.0,
@@ -127,11 +136,12 @@ class Sandbox:
         secret_key: str | None = None,
     ) -> None:
         amounts = [balance, report_delay, latency, slow_seconds, customer_care_floor, *(prices or {}).values()]
+        amounts.append(callback_wait)
         is_port = isinstance(port, int) and 0 <= port < 65536
         if not all(isinstance(amount, (int, float)) and amount >= 0 for amount in amounts) or not is_port:
             raise InvalidInput(
-                "A setting of the sandbox is no number from 0 up (balance, prices, report_delay, latency, slow_seconds, "
-                "customer_care_floor), or port none to 65535: correct it."
+                "A setting of the sandbox is no number from 0 up (balance, prices, report_delay, latency, callback_wait, "
+                "slow_seconds, customer_care_floor), or port none to 65535: correct it."
             )
         key, secret = api_key or secrets.token_hex(16), secret_key or secrets.token_hex(16)
         registry = registered(brandnames, templates, blocked, unregistered_networks)
@@ -139,15 +149,19 @@ class Sandbox:
         earlier: list[Send] = []
         if file is not None:
             key, secret, earlier = file.load(key, secret)
+        outcomes = Outcomes(FAILURE_RATES if failure_rates is None else failure_rates, report_delay, seed)
+        tariff = PRICES if prices is None else prices
+        self._caller = Caller(outcomes, tariff, callback_wait)
         self._gateway = Gateway(
             api_key=key,
             secret_key=secret,
             registry=registry,
-            outcomes=Outcomes(FAILURE_RATES if failure_rates is None else failure_rates, report_delay, seed),
+            outcomes=outcomes,
             balance=balance,
-            prices=PRICES if prices is None else prices,
+            prices=tariff,
             customer_care_floor=customer_care_floor,
             save=None if file is None else file.add,
+            report=self._caller.report if callbacks else None,
         )
         for send in earlier:
             self._gateway.take(send)
@@ -173,7 +187,8 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop listening; what was taken stays known, and `start` goes on with it."""
+        """Stop listening and calling; what was taken stays known, and `start` goes on with it, but for callbacks."""
+        self._caller.stop()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -233,6 +248,11 @@ class Sandbox:
     def faults_met(self) -> dict[str, int]:
         """How often each of the `faults` has befallen a request so far."""
         return {str(fault): times for fault, times in self._faults.met.items()}
+
+    @property
+    def callbacks_made(self) -> dict[str, int]:
+        """How many callbacks were made so far, by what they got: an HTTP status, or ``unanswered``."""
+        return dict(self._caller.made)
 
     @property
     def sent(self) -> pd.DataFrame:

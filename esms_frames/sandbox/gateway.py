@@ -58,6 +58,7 @@ class Send:
     price: int
     accepted_at: datetime
     send_at: datetime
+    callback_url: str | None = None
 
 
 @dataclass
@@ -73,6 +74,8 @@ class Gateway:
     customer_care_floor: int
     save: Callable[[Send], None] | None = None
     """Writes down a request that was taken, before it is answered."""
+    report: Callable[[Send], None] | None = None
+    """Reports what becomes of a request that was taken, in time."""
     sends: dict[str, Send] = field(default_factory=dict)
     _by_request: dict[str, Send] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -112,11 +115,14 @@ class Gateway:
                 price,
                 now,
                 max(now, _send_date(fields.get("SENDDATE")) or now),
+                fields.get("CALLBACKURL"),
             )
             if fields.get("SANDBOX") != "1":
                 if self.save is not None:
                     self.save(accepted)
                 self.take(accepted)
+                if self.report is not None:
+                    self.report(accepted)
         return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
 
     def take(self, send: Send) -> None:

@@ -37,6 +37,11 @@ class Outcomes:
 
     def reports(self, send: Send) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Tell for each number whether its report is there by now, and whether it says delivered (sooner or later)."""
+        seconds, delivered = self.drawn(send)
+        return seconds <= (clock.now() - send.send_at).total_seconds(), delivered
+
+    def drawn(self, send: Send) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Tell for each number after how many seconds its report is there, and whether it says delivered."""
         names, codes = networks(send.phones)
         digests = b"".join(
             hashlib.blake2b(f"{self.seed}:{send.sms_id}:{phone}".encode(), digest_size=8).digest()
@@ -44,8 +49,7 @@ class Outcomes:
         )
         draws = np.frombuffer(digests, dtype="<u4").reshape(-1, 2) / 2**32
         rates = np.array([self.failure_rates.get(name, OTHER_FAILURE_RATE) for name in names] + [OTHER_FAILURE_RATE])
-        elapsed = (clock.now() - send.send_at).total_seconds()
-        return draws[:, 0] * self.report_delay <= elapsed, draws[:, 1] >= rates[codes]
+        return draws[:, 0] * self.report_delay, draws[:, 1] >= rates[codes]
 
     def results(self, send: Send) -> list[int]:
         """Give the SendResult of each number: 1 delivered, 0 failed, 2 not known yet."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from esms_frames.client import Client
+    from esms_frames.journal import Journal
     from esms_frames.widgets.background import Worker
     from esms_frames.widgets.labels import Words
     from esms_frames.widgets.send_section import Sent
@@ -44,6 +45,8 @@ class ResultSection:
         Who asks what was delivered, and writes large files.
     told : callable
         Says an error, or a reason of the package, for people.
+    journal : callable
+        Gives the journal.
     code : callable
         Gives the Python that does the same.
     """
@@ -53,9 +56,10 @@ class ResultSection:
         words: Words,
         worker: Worker,
         told: Callable[[Exception | str], str],
+        journal: Callable[[], Journal],
         code: Callable[[], str],
     ) -> None:
-        self._words, self._worker, self._told, self._code = words, worker, told, code
+        self._words, self._worker, self._told, self._journal, self._code = words, worker, told, journal, code
         self.results: pd.DataFrame | None = None
         self.campaign = ""
         self._client: Client | None = None  # who has sent them
@@ -204,7 +208,9 @@ class ResultSection:
             self.status.value = markup.note("bad", self._told(error))
 
         self.status.value = markup.note("info", words("tracking"))
-        if not self._worker.start(lambda: track(results, client, progress=False), there, failed):
+        if not self._worker.start(
+            lambda: track(results, client, journal=self._journal(), progress=False), there, failed
+        ):
             self.status.value = markup.note("look", words("error_busy"))
 
     def _toggle_code(self) -> None:

@@ -103,7 +103,7 @@ class SendForm(widgets.VBox):  # type: ignore[misc]
         self._sending = SendSection(
             words, self._worker, say, self._journal, self._draft, lambda: self._check.checked, self._on_sent
         )
-        self._result = ResultSection(words, self._worker, say, self.code)
+        self._result = ResultSection(words, self._worker, say, self._journal, self.code)
         sections: list[Any] = [
             self._gateway, self._recipients, self._message, self._check, self._sending, self._result,
         ]  # fmt: skip

@@ -1,0 +1,173 @@
+"""The gateway's callbacks in the journal: the tokens that let them in, and the last state that each told."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from esms_frames import columns
+from esms_frames.callback import COUNTS, FINAL, frame_of
+from esms_frames.schema import batches, campaigns, moment_of, text_of
+from esms_frames.schema import callbacks as table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from esms_frames.callback import Callback, Known
+    from esms_frames.schema import Scope
+
+_TOKEN_BYTES = 24
+_AT_ONCE = 500  # ids in one statement
+
+
+@dataclass(frozen=True)
+class Received:
+    """A callback, for which campaign it came, and when."""
+
+    campaign_id: int
+    callback: Callback
+    at: datetime
+
+
+def token_of(connection: sa.Connection, scope: Scope) -> str:
+    """Give the token of a campaign, which is made when it is asked for the first time."""
+    mine = campaigns.c.id == scope.id
+    fresh = sa.update(campaigns).where(mine, campaigns.c.callback_token.is_(None))
+    connection.execute(
+        fresh.values(callback_token=secrets.token_urlsafe(_TOKEN_BYTES))
+    )  # of two runs, the first's stays
+    return str(connection.execute(sa.select(campaigns.c.callback_token).where(mine)).scalar_one())
+
+
+def tokens(connection: sa.Connection) -> dict[str, int]:
+    """Give all tokens, with the ids of their campaigns."""
+    there = campaigns.c.callback_token.is_not(None)
+    return {
+        row[0]: row[1] for row in connection.execute(sa.select(campaigns.c.callback_token, campaigns.c.id).where(there))
+    }
+
+
+def record(connection: sa.Connection, received: Sequence[Received]) -> None:
+    """Write callbacks down, each number of a send once: with its last state, and how often it came.
+
+    What is final is never replaced by what is not, and of two that are equal in that the one that came later stays; so
+    the order in which they are written does not matter. A callback to a number that its send does not hold is passed
+    over: nobody was texted there, or they were forgotten since.
+    """
+    held = _numbers_of(connection, received)
+    rows = [
+        _row(each)
+        for each in received
+        if each.callback.phone in held.get((each.campaign_id, each.callback.sms_id), each.callback.phone)
+    ]
+    for turn in _turns(rows):
+        connection.execute(_upsert(connection), turn)
+
+
+def read(connection: sa.Connection, campaign: str | None) -> pd.DataFrame:
+    """Read the callbacks of a campaign's own sends, or of those of all campaigns."""
+    chosen = [] if campaign is None else [table.c.campaign_id.in_(sa.select(campaigns.c.id).filter_by(name=campaign))]
+    counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.times), 0)).select_from(table)
+    all_rows = connection.execute(counted.where(*chosen)).one()
+    rows, calls = connection.execute(counted.where(*chosen, _own())).one()
+    frame = _frame(connection.execute(sa.select(table).where(*chosen, _own()).order_by(*table.primary_key)).all())
+    frame.attrs = {"calls": int(calls), "repeats": int(calls - rows), "other_sends": int(all_rows[0] - rows)}
+    return frame
+
+
+def read_sends(connection: sa.Connection, sms_ids: Sequence[str]) -> pd.DataFrame:
+    """Read the callbacks of some sends, whatever their campaigns."""
+    rows: list[Any] = []
+    for start in range(0, len(sms_ids), _AT_ONCE):
+        some = table.c.sms_id.in_(sms_ids[start : start + _AT_ONCE])
+        rows += connection.execute(sa.select(table).where(some, _own()).order_by(*table.primary_key)).all()
+    return _frame(rows)
+
+
+def _own() -> Any:
+    """Tell of a callback that the campaign whose token it came with made the send that it names."""
+    return sa.exists().where(batches.c.sms_id == table.c.sms_id, batches.c.campaign_id == table.c.campaign_id)
+
+
+def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Mapping[tuple[int, str], str]:
+    """Give the numbers, as the journal writes them, of the sends that are known by now."""
+    sms_ids = sorted({each.callback.sms_id for each in received if each.callback.phone})
+    query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(batches.c.sms_id.in_(sms_ids))
+    return {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)} if sms_ids else {}
+
+
+def _row(received: Received) -> dict[str, Any]:
+    said = received.callback
+    return {
+        "campaign_id": received.campaign_id,
+        "sms_id": said.sms_id,
+        "phone": said.phone,
+        "request_id": said.request_id,
+        "telco_id": said.telco_id,
+        **{column: getattr(said, column) for column in COUNTS},
+        "price": None if said.units is None else f"{said.units // 10**4}.{said.units % 10**4:04d}",
+        "received_at": text_of(received.at),
+        "times": 1,
+    }
+
+
+def _turns(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Part rows so that none is twice in one statement, and each statement takes them in one order."""
+    turns: list[list[dict[str, Any]]] = []
+    seen: Counter[Any] = Counter()
+    for row in sorted(rows, key=_key):
+        turn = seen[_key(row)]
+        seen[_key(row)] += 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(row)
+    yield from turns
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in table.primary_key)
+
+
+def _upsert(connection: sa.Connection) -> Any:
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
+    old, new = table.c, insert.excluded
+    was, is_now = (sa.case((one.send_status.in_(FINAL), 1), else_=0) for one in (old, new))
+    stays = sa.or_(was > is_now, sa.and_(was == is_now, old.received_at > new.received_at))
+    told = [column.name for column in table.c if not column.primary_key and column.name != "times"]
+    return insert.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={
+            **{name: sa.case((stays, old[name]), else_=new[name]) for name in told},
+            "times": old.times + new.times,
+        },
+    )
+
+
+def _frame(rows: Sequence[Any]) -> pd.DataFrame:
+    values = (
+        dict(zip(table.c.keys(), zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(table.c.keys(), ())
+    )
+    text = columns.text_dtype()
+    units = [None if price is None else int(price.replace(".", "")) for price in values["price"]]
+    return frame_of(
+        pd.array(values["sms_id"], dtype=text),
+        pd.array(values["request_id"], dtype=text),
+        np.array([int(phone or -1) for phone in values["phone"]], dtype=np.int32),
+        _known(values["telco_id"]),
+        {column: _known(values[column]) for column in COUNTS},
+        _known(units),
+        columns.moments([moment_of(moment) for moment in values["received_at"]]),
+    )
+
+
+def _known(values: Sequence[int | None]) -> Known:
+    known = np.array([value is not None for value in values], dtype=bool)
+    return np.array([value or 0 for value in values], dtype=np.int64), known

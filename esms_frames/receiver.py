@@ -1,0 +1,256 @@
+"""Receive the gateway's callbacks: a WSGI application that answers once they are in the journal."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import queue
+import re
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
+
+from esms_frames import clock
+from esms_frames.callback import LONGEST_QUERY, read_callback
+from esms_frames.callback_store import Received
+from esms_frames.errors import InvalidInput, JournalError
+from esms_frames.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_LOG = logging.getLogger(__name__)
+
+_TOKEN = re.compile("[A-Za-z0-9_-]{16,64}")
+_REREAD = 1.0  # seconds between looks for new campaigns, whatever is asked for
+_MOST_LOOKING = 4  # requests that may wait for such a look
+_MOST_WAITING = 1000  # callbacks that may wait for their commit
+_LARGEST_GROUP = 500  # callbacks in one commit
+_PATIENCE = 20.0  # seconds that a request waits for its commit
+_COME_AGAIN = "5"  # seconds
+
+
+def callbacks_app(journal: Journal | str | os.PathLike[str] | None = None) -> Receiver:
+    """Make the WSGI application that the gateway's callbacks come to, and that writes them into the journal.
+
+    A message whose ``callback_url`` ends in ``/{token}`` makes `send` put a token of the campaign there. The application
+    looks at the last part of the path only, so it can be mounted anywhere.
+
+    Parameters
+    ----------
+    journal : Journal, str or path-like, optional
+        That of `send`; by default the user's.
+
+    Returns
+    -------
+    Receiver
+        A WSGI application for any server, several threads of one process of it. ``counts`` says how often each HTTP
+        status was answered, ``commits`` how many transactions that took, and ``close()`` ends its own thread.
+
+    Raises
+    ------
+    JournalError
+        When the journal can't be relied on.
+
+    Notes
+    -----
+    200 is answered once the callback is on disk, with those that came at the same time in one transaction; a repeat counts
+    once. 404 is for a token that is of no campaign, and costs the journal nothing; 405 for anything but GET; 414 and 400
+    for a query that is too long, or that the gateway would not write; 503 while too many wait, or the journal can't be
+    written to. The gateway's documentation speaks of up to five tries on a time-out, and not of what it makes of other
+    answers: whatever never came, `track` asks for.
+
+    No request is logged, for its address holds the token and a number. See that the server in front logs none either.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import esms_frames as ef
+    >>> from werkzeug.test import Client as Browser
+    >>> app = ef.callbacks_app(tempfile.mkdtemp() + "/journal.sqlite")
+    >>> Browser(app).get("/esms/a-token-of-no-campaign?SMSID=d533-1&SendStatus=5").status_code
+    404
+    >>> app.counts
+    {404: 1}
+    """
+    return Receiver(journal if isinstance(journal, Journal) else Journal(journal))
+
+
+class Receiver:
+    """A WSGI application that takes callbacks; made by `callbacks_app`."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._tokens = _Tokens(journal)
+        self._writer = _Writer(journal)
+        self._counts: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """How often each HTTP status was answered."""
+        return dict(sorted(self._counts.items()))
+
+    @property
+    def commits(self) -> int:
+        """How many transactions it took to write down what was answered with 200."""
+        return self._writer.commits
+
+    def close(self) -> None:
+        """Write down what waits, and end the thread that does so; a later request begins another."""
+        self._writer.close()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        try:
+            status, words = self._answer(environ)
+        except Exception as error:  # noqa: BLE001 - no traceback of a server may show the address
+            _LOG.error("A callback could not be taken (%s).", type(error).__name__)
+            status, words = 500, "Internal error."
+        with self._lock:
+            self._counts[status] += 1
+        headers = {"Cache-Control": "no-store"}
+        headers |= {"Allow": "GET"} if status == 405 else {"Retry-After": _COME_AGAIN} if status == 503 else {}
+        return Response(f"{words}\n", status, headers, mimetype="text/plain")(environ, start_response)
+
+    def _answer(self, environ: Mapping[str, Any]) -> tuple[int, str]:
+        if environ["REQUEST_METHOD"] != "GET":
+            return 405, "Only GET."
+        campaign_id = self._tokens.campaign_of(str(environ.get("PATH_INFO", "")).rpartition("/")[2])
+        if campaign_id is None:
+            return 404, "Not found."
+        query = environ.get("QUERY_STRING", "")
+        if len(query) > LONGEST_QUERY:
+            return 414, "The query is too long."
+        try:
+            callback = read_callback(query)
+        except InvalidInput as error:
+            return 400, str(error)
+        if not self._writer.wrote(Received(campaign_id, callback, clock.now())):
+            return 503, "Try again later."
+        return 200, "OK"
+
+
+class _Tokens:
+    """The tokens of all campaigns, held in memory, so that wrong ones cost the journal nothing."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._key = os.urandom(32)
+        self._campaigns: dict[bytes, int] = {}
+        self._looked_at = float("-inf")
+        self._lock = threading.Lock()
+        self._looking = threading.BoundedSemaphore(_MOST_LOOKING)
+
+    def campaign_of(self, token: str) -> int | None:
+        """Give the id of the campaign with a token; how long that takes says nothing of how near a wrong one comes."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        digest = self._digest(token)
+        if digest not in self._campaigns:
+            self._look_again()
+        return self._campaigns.get(digest)
+
+    def _look_again(self) -> None:
+        """Look for campaigns that are new since a request came, at most once a second, and not for everybody."""
+        came = time.monotonic()
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            with self._lock:
+                if self._looked_at >= came:  # another request has meanwhile
+                    return
+                time.sleep(max(0.0, self._looked_at + _REREAD - came))
+                self._looked_at = time.monotonic()
+                found = self._journal.callback_tokens()
+                self._campaigns = {self._digest(token): campaign_id for token, campaign_id in found.items()}
+        except JournalError as error:
+            _LOG.warning("%s", error)
+        finally:
+            self._looking.release()
+
+    def _digest(self, token: str) -> bytes:
+        return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
+
+
+@dataclass
+class _Waiting:
+    """A callback that waits for its commit."""
+
+    received: Received
+    done: threading.Event = field(default_factory=threading.Event)
+    written: bool = False
+
+
+class _Writer:
+    """Write callbacks down in groups: whatever has come while the last group was being written is the next."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.commits = 0
+        self._journal = journal
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(_MOST_WAITING)
+        self._thread: threading.Thread | None = None
+        self._process = 0
+        self._lock = threading.Lock()
+        self._said = ""
+
+    def wrote(self, received: Received) -> bool:
+        """Have a callback written down; tell whether it is on disk."""
+        self._start()
+        waiting = _Waiting(received)
+        try:
+            self._queue.put_nowait(waiting)
+        except queue.Full:
+            return False
+        waiting.done.wait(_PATIENCE)
+        return waiting.written
+
+    def close(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+        if thread is not None and self._process == os.getpid():
+            self._queue.put(None)
+            thread.join()
+
+    def _start(self) -> None:
+        """Begin the thread, in the process that the requests come to: servers make theirs after the application."""
+        with self._lock:
+            if self._thread is None or self._process != os.getpid():
+                self._process = os.getpid()
+                self._thread = threading.Thread(target=self._run, name="esms-callbacks", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            while len(group) < _LARGEST_GROUP and not self._queue.empty():
+                if (other := self._queue.get()) is None:
+                    self._queue.put(None)
+                    break
+                group.append(other)
+            written = self._write([waiting.received for waiting in group])
+            for waiting in group:
+                waiting.written = written
+                waiting.done.set()
+
+    def _write(self, group: list[Received]) -> bool:
+        try:
+            self._journal.record_callbacks(group)
+        except Exception as error:  # noqa: BLE001 - the thread lives on, and the gateway calls again
+            said = (
+                str(error)
+                if isinstance(error, JournalError)
+                else f"Callbacks could not be written ({type(error).__name__})."
+            )
+            if said != self._said:  # once, however many wait
+                _LOG.warning("%s", said)
+            self._said = said
+            return False
+        self._said = ""
+        self.commits += 1
+        return True

@@ -1,0 +1,161 @@
+"""The sandbox's callbacks: what it reports of messages to the address that came with them, as the gateway does."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode, urlsplit
+
+import numpy as np
+import requests
+
+from esms_frames import clock, numbering
+from esms_frames.message import SmsType
+from esms_frames.sandbox import tariff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from esms_frames.sandbox.gateway import Send
+    from esms_frames.sandbox.outcomes import Outcomes
+
+TRIES = 5
+"""How often the gateway calls, at most, where nothing answers in time."""
+
+_AT_ONCE = 8  # calls
+_POLL = 0.02  # seconds between looks for reports that have come
+_DONE = 5
+_TELCO_IDS = {name: number for number, name in numbering.GATEWAY_NETWORKS.items()}
+
+
+@dataclass
+class _Open:
+    """A send of which not everything has been reported yet."""
+
+    send: Send
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    """The fields of each call, in the order of their reports."""
+    due: NDArray[np.float64] | None = None
+    """When each is due, in seconds after the send's time; None until that is looked for."""
+    made: int = 0
+
+
+@dataclass
+class Caller:
+    """Makes the callbacks of a sandbox, from threads of its own, until it is stopped; safe to use from several threads."""
+
+    outcomes: Outcomes
+    prices: Mapping[str, int]
+    wait: float
+    """Seconds after which a call that got no answer is given up, and after which it is made again."""
+    made: Counter[str] = field(default_factory=Counter)
+    _open: list[_Open] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def report(self, send: Send) -> None:
+        """Report a send when its time has come, if it came with an address on this machine."""
+        if not _is_here(send.callback_url):
+            return
+        with self._lock:
+            self._open.append(_Open(send))
+            if self._thread is None:
+                self._stopped.clear()
+                self._thread = threading.Thread(target=self._run, name="esms-sandbox-callbacks", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End; what was not reported by now is not."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._open.clear()
+            self._stopped.set()
+        if thread is not None:
+            thread.join()
+
+    def _calls(self, send: Send) -> tuple[list[dict[str, Any]], NDArray[np.float64]]:
+        due, delivered = self.outcomes.drawn(send)
+        if send.sms_type is SmsType.ADVERTISING:
+            got = int(delivered.sum())
+            return [_fields(send, len(delivered), got, send.price)], due.max(keepdims=True)
+        names, codes = tariff.networks(send.phones)
+        of_each = dict(zip(codes.tolist(), send.phones, strict=True))  # a number of each network
+        prices = {code: tariff.price(send.content, (phone,), self.prices) for code, phone in of_each.items()}
+        calls = []
+        for place in np.argsort(due, kind="stable").tolist():
+            code = int(codes[place])
+            said = _fields(send, 1, int(delivered[place]), prices[code])
+            telco = "" if code < 0 else _TELCO_IDS.get(names[code], "")
+            calls.append(said | {"telcoid": telco, "phonenumber": send.phones[place]})
+        return calls, np.sort(due)
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="esms-sandbox-call") as pool:
+            while not self._stopped.wait(_POLL):
+                with self._lock:
+                    there = list(self._open)
+                for each in there:
+                    if each.due is None:
+                        each.calls, each.due = self._calls(each.send)
+                    elapsed = (clock.now() - each.send.send_at).total_seconds()
+                    ready = int(np.searchsorted(each.due, elapsed, side="right"))
+                    for said in each.calls[each.made : ready]:
+                        pool.submit(self._call, str(each.send.callback_url), said)
+                    each.made = max(each.made, ready)
+                with self._lock:
+                    self._open[:] = [each for each in self._open if each.due is None or each.made < len(each.calls)]
+
+    def _call(self, url: str, said: Mapping[str, Any]) -> None:
+        address = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(said)}"
+        with requests.Session() as session:
+            session.trust_env = False  # a proxy has no way to this machine
+            for _ in range(TRIES):
+                if self._stopped.is_set():
+                    return
+                try:
+                    answer = session.get(address, timeout=self.wait, allow_redirects=False)
+                except requests.RequestException:
+                    got = "unanswered"
+                else:
+                    got = str(answer.status_code)
+                with self._lock:
+                    self.made[got] += 1
+                if got == "200":
+                    return
+                self._stopped.wait(self.wait)
+
+
+def _fields(send: Send, recipients: int, delivered: int, price: int) -> dict[str, Any]:
+    return {
+        "SMSID": send.sms_id,
+        "SendFailed": recipients - delivered,
+        "SendStatus": _DONE,
+        "SendSuccess": delivered,
+        "TotalPrice": f"{price}.0000",
+        "TotalReceiver": recipients,
+        "TotalSent": recipients,
+        "RequestId": send.request_id or "",
+        "TypeId": send.sms_type.code,
+    }
+
+
+def _is_here(url: str | None) -> bool:
+    """Tell whether an address is on this machine: a sandbox calls nobody else."""
+    try:
+        parts = urlsplit(url or "")
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host.lower() == "localhost"
+    return local and parts.scheme in {"http", "https"}
