@@ -139,7 +139,9 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _upsert(connection: sa.Connection) -> Any:
     insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
     old, new = table.c, insert.excluded
-    was, is_now = (sa.case((one.send_status.in_(FINAL), 1), else_=0) for one in (old, new))
+    was, is_now = (
+        sa.case((sa.or_(*(one.send_status == status for status in FINAL)), 1), else_=0) for one in (old, new)
+    )
     stays = sa.or_(was > is_now, sa.and_(was == is_now, old.received_at > new.received_at))
     told = [column.name for column in table.c if not column.primary_key and column.name != "times"]
     return insert.on_conflict_do_update(

@@ -27,7 +27,7 @@ from esms_frames.message import (
     checked_campaign,
     checked_type,
 )
-from esms_frames.transport import LIVE_URL, Keys, Read, Transport
+from esms_frames.transport import LIVE_URL, Hidden, Keys, Read, Transport
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -606,7 +606,7 @@ def _patiently(attempts: int, ask: Callable[[], _Found]) -> _Found:
 
 
 def _token(message: Message) -> str:
-    return message.callback_url.token if isinstance(message.callback_url, FilledUrl) else ""
+    return Hidden(message.callback_url.token if isinstance(message.callback_url, FilledUrl) else "")
 
 
 def _checked_message(message: object) -> Message:

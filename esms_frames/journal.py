@@ -288,8 +288,8 @@ class Journal:
         -------
         DataFrame
             The columns of `read_callbacks`: one row for each number of a send, or for the send as a whole, with the last
-            state of each. ``attrs`` counts the ``calls``, the ``repeats`` among them, and the ``other_sends``: how many rows
-            are left out because their send is none of the campaign that their address was made for.
+            state of each. ``attrs`` counts the ``calls``, the ``repeats`` among them, and the ``other_sends``: how many
+            rows are left out because their send is none of the campaign that their address was made for.
 
         Notes
         -----

@@ -34,6 +34,7 @@ _MOST_WAITING = 1000  # callbacks that may wait for their commit
 _LARGEST_GROUP = 500  # callbacks in one commit
 _PATIENCE = 20.0  # seconds that a request waits for its commit
 _COME_AGAIN = "5"  # seconds
+_QUIET = 60.0  # seconds between warnings, however much goes wrong
 
 
 def callbacks_app(journal: Journal | str | os.PathLike[str] | None = None) -> Receiver:
@@ -86,8 +87,9 @@ class Receiver:
     """A WSGI application that takes callbacks; made by `callbacks_app`."""
 
     def __init__(self, journal: Journal) -> None:
-        self._tokens = _Tokens(journal)
-        self._writer = _Writer(journal)
+        self._warnings = _Warnings()
+        self._tokens = _Tokens(journal, self._warnings)
+        self._writer = _Writer(journal, self._warnings)
         self._counts: Counter[int] = Counter()
         self._lock = threading.Lock()
 
@@ -110,7 +112,7 @@ class Receiver:
         try:
             status, words = self._answer(environ)
         except Exception as error:  # noqa: BLE001 - no traceback of a server may show the address
-            _LOG.error("A callback could not be taken (%s).", type(error).__name__)
+            self._warnings.warn(error)
             status, words = 500, "Internal error."
         with self._lock:
             self._counts[status] += 1
@@ -136,11 +138,25 @@ class Receiver:
         return 200, "OK"
 
 
+class _Warnings:
+    """Warns the operator of what keeps callbacks from being written, once a minute."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+
+    def warn(self, error: Exception) -> None:
+        """Say what went wrong; of errors that are not ours only the kind, for they could show an address."""
+        if time.monotonic() - self._last < _QUIET:
+            return
+        self._last = time.monotonic()
+        _LOG.warning("%s", error if isinstance(error, JournalError) else f"Callbacks fail ({type(error).__name__}).")
+
+
 class _Tokens:
     """The tokens of all campaigns, held in memory, so that wrong ones cost the journal nothing."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
+    def __init__(self, journal: Journal, warnings: _Warnings) -> None:
+        self._journal, self._warnings = journal, warnings
         self._key = os.urandom(32)
         self._campaigns: dict[bytes, int] = {}
         self._looked_at = float("-inf")
@@ -170,7 +186,7 @@ class _Tokens:
                 found = self._journal.callback_tokens()
                 self._campaigns = {self._digest(token): campaign_id for token, campaign_id in found.items()}
         except JournalError as error:
-            _LOG.warning("%s", error)
+            self._warnings.warn(error)
         finally:
             self._looking.release()
 
@@ -190,14 +206,13 @@ class _Waiting:
 class _Writer:
     """Write callbacks down in groups: whatever has come while the last group was being written is the next."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, warnings: _Warnings) -> None:
         self.commits = 0
-        self._journal = journal
+        self._journal, self._warnings = journal, warnings
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._process = 0
         self._lock = threading.Lock()
-        self._said = ""
 
     def wrote(self, received: Received) -> bool:
         """Have a callback written down; tell whether it is on disk."""
@@ -242,15 +257,7 @@ class _Writer:
         try:
             self._journal.record_callbacks(group)
         except Exception as error:  # noqa: BLE001 - the thread lives on, and the gateway calls again
-            said = (
-                str(error)
-                if isinstance(error, JournalError)
-                else f"Callbacks could not be written ({type(error).__name__})."
-            )
-            if said != self._said:  # once, however many wait
-                _LOG.warning("%s", said)
-            self._said = said
+            self._warnings.warn(error)
             return False
-        self._said = ""
         self.commits += 1
         return True

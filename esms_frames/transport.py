@@ -60,7 +60,7 @@ class Keys:
 
     def check(self) -> None:
         """Check that both can be keys."""
-        for name, key in zip(("api_key", "secret_key"), map(_Hidden, self.reveal()), strict=True):
+        for name, key in zip(("api_key", "secret_key"), map(Hidden, self.reveal()), strict=True):
             if not (key and key.isascii() and key.isprintable()):
                 raise InvalidInput(
                     f"{name} is empty or holds unusual characters: copy it again from your eSMS account."
@@ -116,7 +116,7 @@ class Transport:
         self, path: str, content_type: str, body: Callable[[], bytes], read: Read[_Found], *, token: str = ""
     ) -> _Found:
         """Post a body, which may hold the keys and a token, and read the answer."""
-        return self._ask("POST", path, {"Content-Type": content_type}, body, str, read, _Hidden(token))
+        return self._ask("POST", path, {"Content-Type": content_type}, body, str, read, token)
 
     def post_json(self, path: str, fields: Mapping[str, object], read: Read[_Found], *, token: str = "") -> _Found:
         """Post a JSON object with the keys, and perhaps a token, in it, and read the answer."""
@@ -183,7 +183,7 @@ class Transport:
         self, method: str, path: str, headers: Mapping[str, str], body: Callable[[], bytes], tail: Callable[[], str]
     ) -> tuple[int, bytes] | BaseException:
         where = urlsplit(self.base_url).netloc
-        written = _tail.set(_Hidden(tail()))
+        written = _tail.set(Hidden(tail()))
         try:
             with self._session.request(
                 method,
@@ -214,7 +214,7 @@ class Transport:
             _tail.reset(written)
 
 
-class _Hidden(str):
+class Hidden(str):
     """A text that may hold the keys: debuggers and verbose tracebacks see only that there is one."""
 
     __slots__ = ()
