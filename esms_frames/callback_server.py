@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import socket
 import threading
 import time
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
     from esms_frames.receiver import Receiver
-
-_LOG = logging.getLogger(__name__)
 
 _SECONDS_TO_ASK = 10.0  # for the whole of a request, however slowly it drips
 _SECONDS_TO_ANSWER = 10.0  # for a peer to take the answer
@@ -64,9 +61,8 @@ class _Server(ThreadedWSGIServer):
         finally:
             self._free.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's signature
-        """Say that a request failed, without its address."""
-        _LOG.error("A request could not be answered.")
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write no log of a connection that broke: strangers could fill the disk with it."""
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's signature
         """Write no log: the address holds a token and a number."""
@@ -76,6 +72,7 @@ class _Handler(WSGIRequestHandler):
     server_version, sys_version = "esms-frames", ""
     wbufsize = -1  # one packet an answer: two would wait for each other (Nagle's algorithm, delayed ACK)
     disable_nagle_algorithm = True
+    error_message_format, error_content_type = "%(code)d\n", "text/plain"
 
     def setup(self) -> None:
         super().setup()
@@ -90,6 +87,14 @@ class _Handler(WSGIRequestHandler):
             self.send_error(400)
             return
         super().run_wsgi()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer with the status alone, and repeat nothing of what was asked, nor how it was written."""
+        self.request_version = "HTTP/1.1"
+        super().send_error(code)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write no log, nor try to read the address for it."""
 
     def finish(self) -> None:
         """Close both directions, also when the peer has hung up before everything was written."""

@@ -29,7 +29,7 @@ _LOG = logging.getLogger(__name__)
 
 _TOKEN = re.compile("[A-Za-z0-9_-]{16,64}")
 _REREAD = 1.0  # seconds between looks for new campaigns, whatever is asked for
-_MOST_LOOKING = 4  # requests that may wait for such a look
+_MOST_PAUSING = 32  # requests that may wait for the next look
 _MOST_WAITING = 1000  # callbacks that may wait for their commit
 _LARGEST_GROUP = 500  # callbacks in one commit
 _PATIENCE = 20.0  # seconds that a request waits for its commit
@@ -123,7 +123,10 @@ class Receiver:
     def _answer(self, environ: Mapping[str, Any]) -> tuple[int, str]:
         if environ["REQUEST_METHOD"] != "GET":
             return 405, "Only GET."
-        campaign_id = self._tokens.campaign_of(str(environ.get("PATH_INFO", "")).rpartition("/")[2])
+        try:
+            campaign_id = self._tokens.campaign_of(str(environ.get("PATH_INFO", "")).rpartition("/")[2])
+        except _BusyError:
+            return 503, "Try again later."
         if campaign_id is None:
             return 404, "Not found."
         query = environ.get("QUERY_STRING", "")
@@ -152,6 +155,10 @@ class _Warnings:
         _LOG.warning("%s", error if isinstance(error, JournalError) else f"Callbacks fail ({type(error).__name__}).")
 
 
+class _BusyError(Exception):
+    """It can't be told now whether a token is of a campaign."""
+
+
 class _Tokens:
     """The tokens of all campaigns, held in memory, so that wrong ones cost the journal nothing."""
 
@@ -161,7 +168,7 @@ class _Tokens:
         self._campaigns: dict[bytes, int] = {}
         self._looked_at = float("-inf")
         self._lock = threading.Lock()
-        self._looking = threading.BoundedSemaphore(_MOST_LOOKING)
+        self._pausing = threading.BoundedSemaphore(_MOST_PAUSING)
 
     def campaign_of(self, token: str) -> int | None:
         """Give the id of the campaign with a token; how long that takes says nothing of how near a wrong one comes."""
@@ -169,26 +176,37 @@ class _Tokens:
             return None
         digest = self._digest(token)
         if digest not in self._campaigns:
-            self._look_again()
+            self._look_again(digest, time.monotonic())
         return self._campaigns.get(digest)
 
-    def _look_again(self) -> None:
-        """Look for campaigns that are new since a request came, at most once a second, and not for everybody."""
-        came = time.monotonic()
-        if not self._looking.acquire(blocking=False):
-            return
+    def _look_again(self, digest: bytes, came: float) -> None:
+        """Look for campaigns that are new since a request came, once a second however many ask for it."""
+        with self._lock:
+            if digest in self._campaigns:  # by now
+                return
+            pause = self._looked_at + _REREAD - came
+            if pause <= 0 or self._looked_at >= came:
+                self._look(came)
+                return
+        if not self._pausing.acquire(blocking=False):
+            raise _BusyError
         try:
+            time.sleep(pause)
             with self._lock:
-                if self._looked_at >= came:  # another request has meanwhile
-                    return
-                time.sleep(max(0.0, self._looked_at + _REREAD - came))
-                self._looked_at = time.monotonic()
-                found = self._journal.callback_tokens()
-                self._campaigns = {self._digest(token): campaign_id for token, campaign_id in found.items()}
+                self._look(came)
+        finally:
+            self._pausing.release()
+
+    def _look(self, came: float) -> None:
+        if self._looked_at >= came:  # for another request, meanwhile
+            return
+        self._looked_at = time.monotonic()
+        try:
+            found = self._journal.callback_tokens()
         except JournalError as error:
             self._warnings.warn(error)
-        finally:
-            self._looking.release()
+            raise _BusyError from None
+        self._campaigns = {self._digest(token): campaign_id for token, campaign_id in found.items()}
 
     def _digest(self, token: str) -> bytes:
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()
