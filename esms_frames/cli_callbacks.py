@@ -48,8 +48,14 @@ def callbacks(journal: str | None, host: str, port: int, public_url: str | None)
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "{" in url:
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme in {"http", "https"} and parts.hostname and not (parts.query or parts.fragment or "{" in url)
+        )
+    except ValueError:
+        usable = False
+    if not usable:
         raise InvalidInput(
             "--public-url is no http or https address without a query: write it like https://hooks.example.vn/esms."
         )

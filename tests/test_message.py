@@ -51,6 +51,13 @@ def message(content="Xin chao", **fields):
         ("callback_url", "ftp://example.com", "http"),
         ("callback_url", "https://exa mple.com", "no address"),
         ("callback_url", "https://[bad", "http"),
+        ("callback_url", "https://{token}.example.com/sms", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/{token}/sms", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/a{token}", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/{token}?a=1", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/sms?a=/{token}", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/sms#/{token}", "elsewhere than at its end"),
+        ("callback_url", "https://example.com/{token}/{token}", "elsewhere than at its end"),
         ("callback_url", 5, "no address"),
     ],
 )
@@ -216,3 +223,29 @@ def test_a_campaign_name_of_254_characters_passes():
 def test_the_clock_gives_vietnam_time():
     assert clock.now().utcoffset() == timedelta(hours=7)
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+# The token in the callback address
+
+
+def test_a_token_is_put_into_the_callback_address_and_shows_itself_nowhere():
+    message = ef.Message("Chao {ten}", "Any", callback_url="https://example.com:8443/a/{token}")
+    filled = message.with_token("made-up")
+    assert filled.callback_url == "https://example.com:8443/a/made-up"
+    assert filled.callback_url.token == "made-up"
+    assert "made-up" not in repr(filled)
+    assert (message.needs_token, filled.needs_token) == (True, False)
+    assert filled.content == "Chao {ten}"
+
+
+@pytest.mark.parametrize("url", [None, "https://example.com/sms?a={b}"])
+def test_an_address_without_a_place_for_a_token_stays_as_it_is(url):
+    message = ef.Message("Chao", "Any", callback_url=url)
+    assert message.with_token("made-up") is message
+
+
+def test_a_schedule_that_has_passed_meanwhile_is_no_matter_for_the_token(at):
+    at("2030-01-31 08:00")
+    message = ef.Message("Chao", "Any", send_at="2030-01-31 09:00", callback_url="https://example.com/{token}")
+    at("2030-01-31 10:00")
+    assert message.with_token("x").send_at == message.send_at

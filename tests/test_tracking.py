@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -16,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import tracking
+from esms_frames import clock, tracking
+from esms_frames.callback import read_callback
+from esms_frames.callback_store import Received
 from esms_frames.deliveries import STATES, Answer, Rows, match
 from esms_frames.files import write_results
 
@@ -528,6 +531,107 @@ def test_logs_of_several_days_may_be_put_together(results):
     for logs in ([first, last], [last, first]):
         tracked = ef.track(results, callbacks=pd.concat(logs))
         assert set(found_in(tracked)) == {"delivered", None}
+
+
+# Callbacks that came into the journal
+
+
+def arrive(journal, scope, lines):
+    journal.record_callbacks([Received(scope.id, read_callback(line), clock.now()) for line in lines])
+
+
+@pytest.fixture
+def arrived(results, client):
+    """The journal of `send`, with a callback for each of its numbers; all are delivered."""
+    with closing(ef.Journal()) as journal:
+        (name,) = journal.campaigns()["campaign"]
+        arrive(journal, journal.scope(name, client.gateway, client.account), called(results))
+        yield journal
+
+
+@pytest.mark.parametrize("journal", [False, True])
+@pytest.mark.parametrize("has_client", [False, True])
+def test_what_has_arrived_is_used_before_the_gateway_is_asked(
+    results, client, arrived, monkeypatch, journal, has_client
+):
+    """Without an argument that of the user is looked into, as `send` writes into it without one."""
+    monkeypatch.setattr(ef.Client, "status", lambda *_a, **_k: pytest.fail("asked"))
+    options = {"journal": arrived} if journal or not has_client else {}
+    tracked = ef.track(results, client if has_client else None, progress=False, **options)
+    accepted = tracked[tracked["status"] == "accepted"]
+    assert set(found_in(accepted)) == {"delivered"}
+    assert accepted["price"].sum() == 70 * Decimal("850.5")
+
+
+def test_callbacks_of_one_campaign_say_nothing_of_anothers_sends(results, client):
+    """Whoever knows the token of one can't change what is said of the other."""
+    with closing(ef.Journal()) as journal:
+        arrive(
+            journal,
+            journal.scope("another", client.gateway, client.account),
+            called(results, SendSuccess=0, SendFailed=1),
+        )
+        assert journal.callbacks().attrs["other_sends"] == 70
+        assert journal.callbacks_of(results["sms_id"].dropna().unique().tolist()).empty
+        tracked = ef.track(results, journal=journal)
+    accepted = tracked[tracked["status"] == "accepted"]
+    assert set(found_in(accepted)) == {"pending"}
+    assert accepted["reason"].str.contains("no callback has come for this send").all()
+
+
+def test_numbers_that_were_not_called_back_are_asked_for(sandbox, results, client, arrived, track):
+    with arrived._database.begin() as connection:
+        connection.exec_driver_sql(f"DELETE FROM callbacks WHERE phone > '{results['phone'].dropna().min()}'")
+    assert found_in(track(results)) == truth(sandbox, results)
+
+
+def test_rows_are_settled_by_callbacks_to_their_own_numbers_alone(results, client, monkeypatch):
+    """As many callbacks as there are rows, but to others of the same send: the gateway is asked."""
+    asked = []
+    monkeypatch.setattr(ef.Client, "status", lambda self, sms_id, **_: asked.append(sms_id) or stop())
+    others = ef.read_callbacks(called(results)[:20])
+    some = results[results["status"] == "accepted"].iloc[20:30]
+    with pytest.warns(UserWarning, match="could not be asked"):
+        ef.track(some, client, callbacks=others, progress=False)
+    assert asked
+
+
+def stop():
+    raise ef.InvalidInput("enough")
+
+
+def test_counts_that_can_not_be_settle_nothing(client, customers, message):
+    results = ef.send(customers, message, client, progress=False)
+    tracked = ef.track(results, callbacks=sent_callback(results, SendSuccess=10, SendFailed=50))
+    assert set(found_in(tracked)) == {"pending"}
+    assert tracked["reason"].str.contains("other recipients").all()
+
+
+def test_a_log_and_the_journal_go_together(results, arrived):
+    last = results["phone"].dropna().max()
+    with arrived._database.begin() as connection:
+        connection.exec_driver_sql(f"DELETE FROM callbacks WHERE phone = '{last}'")
+    log = ef.read_callbacks([line for line in called(results) if last in line])
+    tracked = ef.track(results, callbacks=log, journal=arrived)
+    assert set(found_in(tracked[tracked["status"] == "accepted"])) == {"delivered"}
+
+
+def test_no_journal_is_made_for_looking_into_it(results, tmp_path, monkeypatch, track):
+    monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path / "none.sqlite"))
+    assert track(results)["delivery"].notna().sum() == 70
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_a_journal_of_the_users_that_fails_is_a_warning_and_one_that_is_named_an_error(
+    results, tmp_path, monkeypatch, track
+):
+    broken = tmp_path / "broken.sqlite"
+    broken.write_bytes(b"no journal at all" * 100)
+    monkeypatch.setenv("ESMS_JOURNAL", str(broken))
+    with pytest.warns(UserWarning, match="not looked whether callbacks have come: The journal .*broken"):
+        assert track(results)["delivery"].notna().sum() == 70
+    with pytest.raises(ef.JournalError, match="broken"):
+        track(results, journal=broken)
 
 
 @pytest.mark.parametrize(
