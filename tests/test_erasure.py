@@ -18,10 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import clock, database, schema
+from esms_frames import database
 from esms_frames.allocation import request_id
-from esms_frames.callback import Callback
-from esms_frames.callback_store import Received
 from esms_frames.runs import run_name
 
 LAN, HOA = FIFTY[:2]
@@ -101,47 +99,6 @@ def test_what_was_really_sent_is_forgotten_with_all_that_happened_to_it(path, jo
     table = journal.campaigns()[[*COUNTS, "forgotten"]]
     assert table.values.tolist() == [[49, 0, 0, 0, 49, 0], [50, 50, 0, 0, 0, 1]]  # the first never left
     journal.close()
-    assert not is_written(path, LAN)
-
-
-def arrive(journal, batch, sms_id, phones, request_id=None):
-    """Write down that callbacks have come for a batch, which gets the id of a send."""
-    with journal._database.begin() as connection:
-        connection.execute(sa.update(schema.batches).filter_by(id=batch).values(sms_id=sms_id))
-    scope = journal.scope("Tet", "rest.esms.vn", "a")
-    said = [Callback(sms_id, 5, request_id or f"id {batch - 1}", phone, delivered=1, recipients=1) for phone in phones]
-    journal.record_callbacks([Received(scope.id, one, clock.now()) for one in said])
-
-
-def test_callbacks_to_them_are_forgotten_too_and_what_could_tell_who_it_was(path, journal):
-    derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
-    arrive(journal, write_batch(journal, "accepted", request_id=derived), "s1", [*FIFTY[:3], ""], derived)
-    arrive(journal, write_batch(journal, "accepted", phones=FIFTY[5:]), "s2", FIFTY[5:7])
-    journal.forget([LAN, HOA])
-    assert not is_written(path, LAN)
-    assert derived.encode() not in files(path)
-    found = rows(path, "SELECT sms_id, phone, request_id FROM callbacks ORDER BY sms_id, phone")
-    assert found == [("s1", "", None), ("s1", FIFTY[2], None), ("s2", FIFTY[5], "id 1"), ("s2", FIFTY[6], "id 1")]
-
-
-def test_a_callback_that_comes_late_does_not_bring_them_back(path, journal):
-    batch = write_batch(journal, "accepted")
-    arrive(journal, batch, "s1", [])
-    journal.forget(LAN)
-    arrive(journal, batch, "s1", [LAN, FIFTY[2]], request_id=f"forgotten-{batch}")
-    assert rows(path, "SELECT phone FROM callbacks") == [(FIFTY[2],)]
-    assert not is_written(path, LAN)
-
-
-def test_pruning_takes_the_numbers_of_callbacks_of_finished_campaigns(path, journal):
-    old = clock.now() - 10 * DAY
-    arrive(journal, write_batch(journal, "accepted", times={"created_at": old}), "s1", [LAN, ""])
-    arrive(journal, write_batch(journal, "accepted", times={"created_at": old}), "s9", [])
-    journal.record_callbacks([Received(1, Callback("unknown", 5, phone=HOA), clock.now())])
-    write_batch(journal, "planned", campaign="running", phones=FIFTY[1:])
-    journal.record_callbacks([Received(2, Callback("early", 5, phone=HOA), clock.now())])
-    journal.prune(before=clock.now() - 3 * DAY)
-    assert rows(path, "SELECT sms_id, phone FROM callbacks ORDER BY 1") == [("early", HOA), ("s1", "")]
     assert not is_written(path, LAN)
 
 

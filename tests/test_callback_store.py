@@ -1,0 +1,129 @@
+"""The callbacks in the journal: whose they are, which of them stays, and how people are taken out of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from itertools import permutations
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from conftest import FIFTY, write_batch
+
+import esms_frames as ef
+from esms_frames import clock, schema
+from esms_frames.allocation import request_id
+from esms_frames.callback import Callback
+from esms_frames.callback_store import Received
+
+LAN, HOA = FIFTY[:2]
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "journal").mkdir()
+    return tmp_path / "journal" / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path):
+    book = ef.Journal(path)
+    yield book
+    book.close()
+
+
+def rows(path, query):
+    with sqlite3.connect(path) as connection:
+        return connection.execute(query).fetchall()
+
+
+def files(path):
+    """Give all bytes in the journal's folder: its file, and those of SQLite beside it."""
+    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()))
+
+
+def is_written(path, phone):
+    """Whether a number is anywhere in the files, in national or international form."""
+    return phone[1:].encode() in files(path)
+
+
+@pytest.mark.parametrize("order", permutations(range(4)))
+@pytest.mark.parametrize("together", [False, True])
+def test_the_last_final_state_stays_in_whatever_order_they_are_written(journal, order, together):
+    write_batch(journal, "accepted", sms_id="s1")
+    begin = clock.now()
+    states = [(7, 0), (5, 1), (4, 2), (2, 3)]
+    received = [Received(1, Callback("s1", status, phone=LAN), begin + n * DAY) for status, n in states]
+    received = [received[place] for place in order]
+    for group in [received] if together else [[one] for one in received]:
+        journal.record_callbacks(group)
+    found = journal.callbacks("Tet")
+    assert found["send_status"].tolist() == [4]
+    assert found["received_at"].tolist() == [begin + 2 * DAY]
+    assert found.attrs == {"calls": 4, "repeats": 3, "other_sends": 0}
+
+
+def test_each_campaign_sees_its_own_sends_alone(journal):
+    """The name may be another gateway's or account's too; a send that another campaign made counts for nothing."""
+    write_batch(journal, "accepted", sms_id="s1")
+    write_batch(journal, "accepted", sms_id="s2", whose=("rest.esms.vn", "b"))
+    write_batch(journal, "accepted", sms_id="s3", campaign="July")
+    said = [(campaign, Callback(sms_id, 5)) for campaign in (1, 2, 3) for sms_id in ("s1", "s2", "s3")]
+    journal.record_callbacks([Received(campaign, one, clock.now()) for campaign, one in said])
+    assert journal.callbacks("Tet")["sms_id"].tolist() == ["s1", "s2"]
+    assert journal.callbacks(" July ")["sms_id"].tolist() == ["s3"]
+    assert journal.callbacks("August").empty
+    assert journal.callbacks().attrs == {"calls": 3, "repeats": 0, "other_sends": 6}
+    assert journal.callbacks_of(["s3", "s1", "s9"])["sms_id"].tolist() == ["s1", "s3"]
+    assert len(journal.callbacks_of([f"s{n}" for n in range(2000)])) == 3
+
+
+def test_an_empty_frame_has_the_columns_and_types_of_read_callbacks(journal):
+    line = ef.read_callbacks(["SMSID=a&SendStatus=5"])
+    assert journal.callbacks().dtypes.astype(str).to_dict() == line.dtypes.astype(str).to_dict()
+
+
+# How people are forgotten
+
+
+def arrive(journal, batch, sms_id, phones, request_id=None):
+    """Write down that callbacks have come for a batch, which gets the id of a send."""
+    with journal._database.begin() as connection:
+        connection.execute(sa.update(schema.batches).filter_by(id=batch).values(sms_id=sms_id))
+    scope = journal.scope("Tet", "rest.esms.vn", "a")
+    said = [Callback(sms_id, 5, request_id or f"id {batch - 1}", phone, delivered=1, recipients=1) for phone in phones]
+    journal.record_callbacks([Received(scope.id, one, clock.now()) for one in said])
+
+
+def test_callbacks_to_them_are_forgotten_too_and_what_could_tell_who_it_was(path, journal):
+    derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
+    arrive(journal, write_batch(journal, "accepted", request_id=derived), "s1", [*FIFTY[:3], ""], derived)
+    arrive(journal, write_batch(journal, "accepted", phones=FIFTY[5:]), "s2", FIFTY[5:7])
+    journal.forget([LAN, HOA])
+    assert not is_written(path, LAN)
+    assert derived.encode() not in files(path)
+    found = rows(path, "SELECT sms_id, phone, request_id FROM callbacks ORDER BY sms_id, phone")
+    assert found == [("s1", "", None), ("s1", FIFTY[2], None), ("s2", FIFTY[5], "id 1"), ("s2", FIFTY[6], "id 1")]
+
+
+def test_a_callback_that_comes_late_does_not_bring_them_back(path, journal):
+    batch = write_batch(journal, "accepted")
+    arrive(journal, batch, "s1", [])
+    journal.forget(LAN)
+    arrive(journal, batch, "s1", [LAN, FIFTY[2]], request_id=f"forgotten-{batch}")
+    assert rows(path, "SELECT phone FROM callbacks") == [(FIFTY[2],)]
+    assert not is_written(path, LAN)
+
+
+def test_pruning_takes_the_numbers_of_callbacks_of_finished_campaigns(path, journal):
+    old = clock.now() - 10 * DAY
+    arrive(journal, write_batch(journal, "accepted", times={"created_at": old}), "s1", [LAN, ""])
+    arrive(journal, write_batch(journal, "accepted", times={"created_at": old}), "s9", [])
+    journal.record_callbacks([Received(1, Callback("unknown", 5, phone=HOA), clock.now())])
+    write_batch(journal, "planned", campaign="running", phones=FIFTY[1:])
+    journal.record_callbacks([Received(2, Callback("early", 5, phone=HOA), clock.now())])
+    journal.prune(before=clock.now() - 3 * DAY)
+    assert rows(path, "SELECT sms_id, phone FROM callbacks ORDER BY 1") == [("early", HOA), ("s1", "")]
+    assert not is_written(path, LAN)
