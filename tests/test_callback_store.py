@@ -49,7 +49,7 @@ def is_written(path, phone):
     return phone[1:].encode() in files(path)
 
 
-@pytest.mark.parametrize("order", permutations(range(4)))
+@pytest.mark.parametrize("order", list(permutations(range(4))))
 @pytest.mark.parametrize("together", [False, True])
 def test_the_last_final_state_stays_in_whatever_order_they_are_written(journal, order, together):
     write_batch(journal, "accepted", sms_id="s1")
