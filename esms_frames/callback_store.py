@@ -62,6 +62,10 @@ def record(connection: sa.Connection, received: Sequence[Received]) -> None:
     the order in which they are written does not matter. A callback to a number that its send does not hold is passed
     over: nobody was texted there, or they were forgotten since.
     """
+    mine = sorted({each.campaign_id for each in received})
+    # Where transactions are not one at a time, nobody is being forgotten between the look below and the end of this one.
+    locked = sa.select(campaigns.c.id).where(campaigns.c.id.in_(mine)).order_by(campaigns.c.id)
+    connection.execute(locked.with_for_update(read=True, key_share=True))
     held = _numbers_of(connection, received)
     rows = [
         _row(each)
