@@ -116,7 +116,8 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
         columns.text_from_arrow(sms_id), request_id, found, telco_ids, integers, (units, priced), _moments(lines)
     )
     # Two numbers that can't be read are not the same number.
-    kept = _last_states(frame, np.asarray(number.to_numpy(zero_copy_only=False), dtype=object), found < 0)
+    raw = np.asarray(number.to_numpy(zero_copy_only=False), dtype=object)
+    kept = _last_states(frame, raw, unread["phonenumber"])
     _warn_of(unread, name)
     kept.attrs = {"lines": count, "other_lines": count - len(frame), "repeats": len(frame) - len(kept)}
     return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -124,30 +125,28 @@ def test_whatever_comes_gets_its_status_and_no_more(journal, serve, path, capfd,
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "answered"),
     [
-        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 1000) for n in range(90)) + b"\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
+        (b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n", None),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"x" * 1000) for n in range(90)) + b"\r\n", None),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + b"\r\n", 431),
+        (b"POST / HTTP/1.1\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 10_000_000, 405),
     ],
 )
-def test_huge_requests_are_cut_off_early(serve, path, request_):
+def test_huge_requests_are_cut_off_early(serve, path, request_, answered):
     port = serve()
     answer = ask(port, request_)
-    assert answer == b"" or status(answer) in {414, 431, 404}
+    assert (status(answer) if answer else None) in {answered, None}
     assert status(get(port, path + FIFTY[0])) == 200
 
 
 def test_a_request_that_drips_is_cut_off_at_its_deadline(serve, path):
     port = serve(_SECONDS_TO_ASK=0.3)
     start = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection, suppress(OSError):
-        for _ in range(40):
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        while not select.select([connection], [], [], 0.05)[0]:  # until the server hangs up
             connection.sendall(b"G")
-            time.sleep(0.05)
-            if connection.recv(1, socket.MSG_DONTWAIT) == b"":
-                break
-    assert time.monotonic() - start < 1.5
+            assert time.monotonic() - start < 3
     assert status(get(port, path + FIFTY[0])) == 200
 
 
@@ -231,5 +230,5 @@ def test_killed_in_the_middle_it_has_all_that_it_answered_200_and_repeats_count_
     found = journal.callbacks()
     assert set(found["phone"]) == there | set(left)
     assert found["phone"].is_unique
-    assert found.attrs["calls"] == len(found) + len(set(left) & there)
+    assert found.attrs["calls"] >= len(found) + len(set(left) & there)
     journal.close()

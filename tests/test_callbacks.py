@@ -105,6 +105,11 @@ def test_repeats_count_once_and_the_last_state_wins():
     assert callbacks.attrs["repeats"] == 3
 
 
+def test_an_empty_number_is_none_also_in_a_repeat():
+    whole = ADVERTISING.replace("SendStatus=5", "SendStatus=7")
+    assert len(ef.read_callbacks([whole, ADVERTISING + "&phonenumber="])) == 1
+
+
 def test_what_is_final_is_never_replaced_by_a_late_repeat_of_what_was_not():
     sent = CARE.replace("SendStatus=5", "SendStatus=7").replace("SendSuccess=1", "SendSuccess=0")
     late = "24/Nov/2026:18:20:16 +0000"
