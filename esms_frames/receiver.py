@@ -166,7 +166,7 @@ class _Tokens:
         self._journal, self._warnings = journal, warnings
         self._key = os.urandom(32)
         self._campaigns: dict[bytes, int] = {}
-        self._looked_at = float("-inf")
+        self._looked_at, self._has_failed = float("-inf"), False
         self._lock = threading.Lock()
         self._pausing = threading.BoundedSemaphore(_MOST_PAUSING)
 
@@ -199,14 +199,17 @@ class _Tokens:
 
     def _look(self, came: float) -> None:
         if self._looked_at >= came:  # for another request, meanwhile
+            if self._has_failed:
+                raise _BusyError
             return
-        self._looked_at = time.monotonic()
+        self._looked_at, self._has_failed = time.monotonic(), True
         try:
             found = self._journal.callback_tokens()
         except JournalError as error:
             self._warnings.warn(error)
             raise _BusyError from None
         self._campaigns = {self._digest(token): campaign_id for token, campaign_id in found.items()}
+        self._has_failed = False
 
     def _digest(self, token: str) -> bytes:
         return hashlib.blake2b(token.encode(), key=self._key, digest_size=16).digest()

@@ -262,6 +262,23 @@ def test_a_journal_that_fails_is_503_with_one_warning_and_it_goes_on_after(journ
     assert len(journal.callbacks()) == 1
 
 
+def test_while_the_journal_can_t_be_looked_into_nobody_is_told_that_there_is_no_such_campaign(
+    journal, app, token, monkeypatch
+):
+    def fail():
+        waiting.wait(10)
+        time.sleep(0.05)
+        raise ef.JournalError("The journal j is away.")
+
+    waiting = threading.Event()
+    monkeypatch.setattr(receiver, "_REREAD", 0.1)
+    monkeypatch.setattr(journal, "callback_tokens", fail)
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(get, app, f"/{token}?{query()}") for _ in range(8)]
+        waiting.set()
+        assert {answer.result(10).status_code for answer in answers} == {503}
+
+
 @pytest.mark.parametrize("where", ["record_callbacks", "callback_tokens"])
 def test_an_error_of_whatever_kind_ends_nothing_and_shows_nothing(journal, app, token, monkeypatch, caplog, where):
     monkeypatch.setattr(receiver, "_REREAD", 0.0)
