@@ -21,7 +21,7 @@ INNER = {
         "scope scopes batches consult plan begin_attempt end_attempt split claim settle sms_ids state release "
         "callbacks_of callback_token callback_tokens record_callbacks"
     ).split(),
-    "Message": ["restored"],
+    "Message": ["restored", "needs_token", "with_token"],
 }
 
 HEAD = """\
