@@ -173,6 +173,7 @@ def check(
     show_default=True,
 )
 @click.option("--send-at", metavar="TIME", help="Schedule, Vietnam time: '2030-01-31 08:00'. At once if left out.")
+@click.option("--callback-url", metavar="URL", help="Where the gateway reports to; see `esms-frames callbacks`.")
 @click.option("--campaign", metavar="NAME", help="Derived from the text if left out.")
 @_phone
 @_sheet
@@ -204,6 +205,7 @@ def send_file(
     brandname: str,
     sms_type: str,
     send_at: str | None,
+    callback_url: str | None,
     campaign: str | None,
     phone: str | None,
     sheet: str | None,
@@ -224,7 +226,7 @@ def send_file(
     ESMS_BASE_URL.
     """
     path = _chosen(output, overwrite, file)
-    message = Message(content, brandname, SmsType(sms_type), send_at)  # type: ignore[arg-type] # checked and parsed there
+    message = Message(content, brandname, SmsType(sms_type), send_at, callback_url)  # type: ignore[arg-type] # parsed there
     name = default_campaign(message) if campaign is None else checked_campaign(campaign)
     customers = read_customers(file, sheet=sheet)
     check_writable(path, len(customers))

@@ -6,13 +6,18 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 
+import pandas as pd
 import pytest
 import requests
 from click.testing import CliRunner
 from conftest import FIFTY
 
 import esms_frames as ef
+from esms_frames import clock
+from esms_frames.callback import Callback
+from esms_frames.callback_store import Received
 from esms_frames.cli import main
 
 PROGRAM = (
@@ -56,6 +61,30 @@ def test_it_says_what_to_do_and_what_it_has_counted_and_track_needs_no_keys_then
 def sandbox():
     with ef.Sandbox(callbacks=False) as running:
         yield running
+
+
+def test_a_file_is_sent_with_an_address_and_tracked_by_what_came_to_it(
+    tmp_path, client, customers, sandbox, monkeypatch
+):
+    """All by the command line; the gateway is asked nothing, for all that it took has arrived."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"API_KEY": sandbox.api_key, "SECRET_KEY": sandbox.secret_key, "BASE_URL": sandbox.url}.items():
+        monkeypatch.setenv(f"ESMS_{name}", value)
+    customers.to_csv("customers.csv", index=False)
+    text = ["--content", "Chao", "--brandname", "Baotrixemay", "--campaign", "Tet"]
+    sent = CliRunner().invoke(main, ["send", "customers.csv", *text, "--callback-url", "http://127.0.0.1:9/{token}"])
+    assert sent.exit_code == 0, sent.output
+    (send,) = sandbox._gateway.sends.values()
+    with closing(ef.Journal()) as journal:
+        ((token, campaign_id),) = journal.callback_tokens().items()
+        assert send.callback_url == f"http://127.0.0.1:9/{token}"
+        said = [Callback(send.sms_id, 5, phone=phone, delivered=1, recipients=1) for phone in FIFTY]
+        journal.record_callbacks([Received(campaign_id, one, clock.now()) for one in said])
+    monkeypatch.setattr(ef.Client, "status", lambda *_a, **_k: pytest.fail("asked"))
+    tracked = CliRunner().invoke(main, ["track", "Tet", "--output", "tracked.parquet"])
+    assert tracked.exit_code == 0, tracked.output
+    assert set(pd.read_parquet("tracked.parquet")["delivery"]) == {"delivered"}
+    assert token not in sent.output + tracked.output
 
 
 @pytest.mark.parametrize(
