@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from esms_frames import accessor as _accessor  # noqa: F401 - gives df.esms and series.esms
 from esms_frames import plan as _plan  # noqa: F401 - see below
 from esms_frames import results as _results  # noqa: F401 - see below
-from esms_frames.audience import Audience, prepare
+from esms_frames.audience import Audience
 from esms_frames.client import Client
 from esms_frames.consent import Rule, next_allowed_time
 from esms_frames.errors import (
@@ -29,6 +29,7 @@ from esms_frames.errors import (
 from esms_frames.files import SAMPLE, read_customers
 from esms_frames.message import Message, strip_accents
 from esms_frames.phones import normalize_phones
+from esms_frames.preparation import prepare
 from esms_frames.templates import Template, fits
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
     from esms_frames.callbacks import read_callbacks
     from esms_frames.campaign import results, resume, send
     from esms_frames.journal import Journal
+    from esms_frames.large import LargeAudience
     from esms_frames.plan import Plan
-    from esms_frames.planning import plan
     from esms_frames.plots import plot
+    from esms_frames.preview import plan
     from esms_frames.receiver import callbacks_app
     from esms_frames.sandbox import Sandbox
     from esms_frames.tracking import track
@@ -57,6 +59,7 @@ __all__ = [
     "InvalidMessage",
     "Journal",
     "JournalError",
+    "LargeAudience",
     "Message",
     "NoAnswer",
     "PhoneColumnError",
@@ -94,12 +97,13 @@ globals().pop("results")
 # What brings a database, a web server or plots along is loaded by those who use it.
 _LATER = {
     "Journal": "esms_frames.journal",
+    "LargeAudience": "esms_frames.large",
     "Plan": "esms_frames.plan",
     "ResultsView": "esms_frames.widgets.results_view",
     "Sandbox": "esms_frames.sandbox",
     "SendForm": "esms_frames.widgets.send_form",
     "callbacks_app": "esms_frames.receiver",
-    "plan": "esms_frames.planning",
+    "plan": "esms_frames.preview",
     "plot": "esms_frames.plots",
     "read_callbacks": "esms_frames.callbacks",
     "results": "esms_frames.campaign",

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from esms_frames.audience import Audience, prepare
 from esms_frames.phones import normalize_phones
+from esms_frames.preparation import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from esms_frames.audience import Audience
     from esms_frames.client import Client
     from esms_frames.message import Message
 
@@ -33,7 +34,8 @@ class FrameAccessor:
 
     def prepare(self, phone: Hashable | None = None, **options: Any) -> Audience:
         """Find out who can be texted; see `esms_frames.prepare`."""
-        return prepare(self._df, phone, **options)
+        audience: Audience = prepare(self._df, phone, **options)
+        return audience
 
     def send(self, message: Message, client: Client, **options: Any) -> pd.DataFrame:
         """Send one text to everyone; see `esms_frames.send`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from esms_frames import clock, numbering
-from esms_frames.audience import equal_batches
+from esms_frames.audience import batch_borders
 from esms_frames.batch import NewBatch
 from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT, Rule, over_cap
 from esms_frames.results import Outcome, Status
@@ -81,12 +81,15 @@ class Allocation:
         The unfinished batches that are not to be tried, by their id, with the reason.
     left_out : list of LeftOut
         Who gets no batch.
+    stranded : dict of Key to array of int
+        Those of them who are too few for a batch, and could be in one with others of their kind.
     """
 
     withdrawn: list[Batch]
     added: list[NewBatch]
     held: dict[int, str]
     left_out: list[LeftOut]
+    stranded: dict[Key, NDArray[np.int32]] = field(default_factory=dict)
 
 
 def allocate(
@@ -149,13 +152,14 @@ def allocate(
         return np.bincount(batch_of[numbers], minlength=len(unfinished))
 
     start = np.searchsorted(batch_of, np.arange(len(unfinished) + 1))
+    settled = known.settled(ready)
     corrected = (count(absent) == 0) & (count(other_kind) > 0)
     replaced = abandoned & ((count(out) > 0) | too_small | corrected)
     replaced = np.where(expired, count(other_kind) > 0, replaced)
     while True:
         gone = {unfinished[n].id for n in np.flatnonzero(replaced)}
         busy, _ = _joined([batch for batch in known.batches if batch.status in LIVE and batch.id not in gone])
-        free = ~is_among(ready, busy) & ~ready_listed & ~ready_capped
+        free = ~settled & ~is_among(ready, busy) & ~ready_listed & ~ready_capped
         wanted = {
             _key(group): some[is_free]
             for group, some, is_free in zip(groups, *_apart(groups, ready, free), strict=True)
@@ -165,14 +169,14 @@ def allocate(
             here = slice(start[n], start[n + 1])
             more.setdefault(_key(unfinished[n]), []).append(held[here][others[here]])
         wanted |= {key: np.concatenate([wanted.get(key, _NOBODY), *some]) for key, some in more.items()}
-        stranded = [
+        alone = [
             n
             for n in np.flatnonzero(replaced & (count(others) > 0))
             if len(wanted[_key(unfinished[n])]) < unfinished[n].floor
         ]
-        if not stranded:
+        if not alone:
             break
-        replaced[stranded] = False
+        replaced[alone] = False
 
     added: list[NewBatch] = []
     left_out = [
@@ -182,11 +186,13 @@ def allocate(
         LeftOut(held[~there & held_capped & replaced[batch_of]], _CAPPED),
         LeftOut(held[~there & ~out & (expired & replaced)[batch_of]], _EXPIRED),
     ]
+    stranded = {key: numbers for key, numbers in wanted.items() if len(numbers) < max(key.floor, 1)}
+    ends = {_key(group): group.ends for group in groups}
     for key, numbers in wanted.items():
-        if len(numbers) < max(key.floor, 1):
+        if key in stranded:
             left_out.append(LeftOut(numbers, Outcome(Status.NOT_SENT, _too_few(key, len(numbers), campaign))))
         else:
-            added += _batches(campaign, key, numbers, known.request_ids, max_batch)
+            added += _batches(campaign, key, numbers, known.request_ids, max_batch, ends.get(key, ()))
     not_tried = (count(held_excluded | held_listed) > 0) | (abandoned & (count(out) > 0)) | too_small | expired
     return Allocation(
         withdrawn=[unfinished[n] for n in np.flatnonzero(replaced)],
@@ -196,6 +202,7 @@ def allocate(
             for n in np.flatnonzero(not_tried & ~replaced)
         },
         left_out=[some for some in left_out if len(some.numbers)],
+        stranded=stranded,
     )
 
 
@@ -230,10 +237,16 @@ def halves(batch: Batch, code: int, campaign: str, taken: Collection[str]) -> li
 
 
 def _batches(
-    campaign: str, key: Key, numbers: NDArray[np.int32], taken: Collection[str], max_batch: int
+    campaign: str,
+    key: Key,
+    numbers: NDArray[np.int32],
+    taken: Collection[str],
+    max_batch: int,
+    ends: tuple[int, ...] = (),
 ) -> list[NewBatch]:
-    order = equal_batches(np.zeros(len(numbers), dtype=np.int64), max_batch)
-    parts = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
+    if not ends or ends[-1] != len(numbers):
+        ends = tuple(end for _, end in batch_borders(len(numbers), -(-len(numbers) // max_batch)))
+    parts = np.split(numbers, ends[:-1])
     return [
         NewBatch(request_id(campaign, part, taken), key.message, key.floor, part, key.segment, key.rules)
         for part in parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,7 +14,8 @@ from esms_frames import columns, phones
 from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput, TooFewRecipients, shown
 from esms_frames.message import MAX_BATCH, MIN_BATCH
-from esms_frames.number_list import PLAIN, read_list
+from esms_frames.number_list import read_list
+from esms_frames.overview import Overview
 from esms_frames.phones import Problem
 from esms_frames.sets import is_among
 
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 STATUSES = ("ready", "duplicate", "invalid", "excluded")
 _READY, _DUPLICATE, _INVALID, _EXCLUDED = range(4)
-_SHOWN = 12  # segments
 
 REASON_DUPLICATE = "same phone as an earlier row"
 REASON_EXCLUDED = "on the exclude list"
 REASON_NO_SEGMENT = "in no segment"
 REASON_NO_MESSAGE = "no message for its segment"
-_REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED, REASON_NO_SEGMENT, REASON_NO_MESSAGE)
+REASONS = (*Problem, REASON_DUPLICATE, REASON_EXCLUDED, REASON_NO_SEGMENT, REASON_NO_MESSAGE)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -57,8 +56,9 @@ class Audience:
 
     Examples
     --------
+    >>> import esms_frames as ef
     >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 80)] + ["n/a"]})
-    >>> audience = prepare(customers, max_batch=60)
+    >>> audience = ef.prepare(customers, max_batch=60)
     >>> [len(batch) for batch in audience.batches], audience.rejected["reason"].tolist()
     ([35, 35], ['not_a_number'])
     """
@@ -106,105 +106,24 @@ class Audience:
         return table.assign(share=table["rows"] / max(len(self.frame), 1)).reset_index(drop=True)
 
     def __repr__(self) -> str:
-        table = self.summary()
-        lines = [f"<Audience: {self._headline()}; phones from {self.column!r}>"]
-        lines += [
-            f"  {rows:>9,}  {share:>6.1%}  {_plain(status, reason)}"
-            for status, reason, rows, share in table.itertuples(index=False)
-        ]
-        return "\n".join(lines + [f"  {line}" for line in self._by_segment()])
-
-    def _by_segment(self) -> list[str]:
-        if "segment" not in self.frame:
-            return []
-        sizes = self.ready["segment"].value_counts()
-        shown = [f"{segment} {size:,}" for segment, size in sizes.head(_SHOWN).items()]
-        more = [f"and {len(sizes) - _SHOWN:,} more segments"] if len(sizes) > _SHOWN else []
-        return [f"ready by segment: {', '.join(shown + more)}"]
-
-    def _headline(self) -> str:
-        sizes = self.frame["batch"].value_counts()
-        if sizes.empty:
-            return f"none of {len(self.frame):,} rows can be texted"
-        low, high = int(sizes.min()), int(sizes.max())
-        size = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-        batches = "1 batch" if len(sizes) == 1 else f"{len(sizes):,} batches"
-        return f"{int(sizes.sum()):,} of {len(self.frame):,} rows can be texted, in {batches} of {size}"
+        return self._overview().text("Audience")
 
     def _repr_html_(self) -> str:
-        rows = [
-            (_plain(status, reason), rows, share)
-            for status, reason, rows, share in self.summary().itertuples(index=False)
-        ]
-        networks = self.ready["network"].astype(object).fillna("unknown").value_counts()
-        column = f"Phone numbers from the column <em>{html.escape(str(self.column))}</em>."
-        parts = [
-            '<div style="max-width:44em;line-height:1.5">',
-            f'<p style="margin:0 0 .6em"><strong>{html.escape(self._headline())}.</strong><br>{column}</p>',
-            _html_table("What becomes of the rows", rows),
-            _html_table("Recipients by network", [(name, n, n / networks.sum()) for name, n in networks.items()]),
-            "</div>",
-        ]
-        return "\n".join(parts)
+        return self._overview().html()
 
-
-def prepare(
-    df: pd.DataFrame,
-    phone: Hashable | None = None,
-    *,
-    by: Any = None,
-    exclude: Any = None,
-    min_batch: int = MIN_BATCH,
-    max_batch: int = MAX_BATCH,
-) -> Audience:
-    """Find out who can be texted, once each, and put them into batches.
-
-    Parameters
-    ----------
-    df : DataFrame
-        The customers, one row each, with any index. It is not changed.
-    phone : label, optional
-        The column of phone numbers, in any spelling. Left out, it is found by its name (``sdt``, ``Số điện thoại``,
-        ``phone``, ``mobile``, …) or its content where that leaves no doubt.
-    by : label, Series or array, optional
-        The segment of each row: a column, or as many values as there are rows, as in ``groupby``. A batch then holds
-        numbers of one segment, and each segment needs as many as a batch. Rows without a segment are ``excluded``.
-    exclude : list, Series or DataFrame, optional
-        Numbers that are not to be texted, in any spelling; of a DataFrame, the phone column is found in the same way.
-    min_batch, max_batch : int, optional
-        How many numbers a batch may have: 30 to 5000, the gateway's limits. `min_batch` may be lowered for customer
-        care, say for a test message to one's own phone; `send` refuses advertising with less than 30. With 0 there may
-        be nobody to text, for looking at what a file holds.
-
-    Returns
-    -------
-    Audience
-        With a frame that has a row for each row of `df`. Of several rows with the same number, in whatever spelling,
-        the first is ready and the others are ``duplicate``. n numbers make ceil(n / max_batch) batches of equal size
-        (±1), in the order of the rows; with `by`, those of each segment do.
-
-    Raises
-    ------
-    PhoneColumnError
-        When it is not clear which column is meant; the error lists the candidates.
-    TooFewRecipients
-        When fewer than `min_batch` rows are ready, or ready in some segment, with the counts.
-    InvalidInput
-        When `exclude` can't be relied on, `by` does not fit the rows, or the limits contradict each other.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)] + ["+84 901 888 410", "n/a"]})
-    >>> prepare(customers)
-    <Audience: 40 of 42 rows can be texted, in 1 batch of 40; phones from 'sdt'>
-             40   95.2%  ready to send
-              1    2.4%  duplicate: same phone as an earlier row
-              1    2.4%  invalid: not a number
-    """
-    audience = drafted(df, phone, by=by, exclude=exclude, min_batch=min_batch, max_batch=max_batch)
-    check_floor(audience)
-    return audience
+    def _overview(self) -> Overview:
+        sizes = self.frame["batch"].value_counts()
+        return Overview(
+            column=self.column,
+            rows=len(self.frame),
+            ready=int(sizes.sum()),
+            batches=len(sizes),
+            smallest=int(sizes.min()) if len(sizes) else 0,
+            largest=int(sizes.max()) if len(sizes) else 0,
+            summary=self.summary(),
+            networks=self.ready["network"].astype(object).fillna("unknown").value_counts(),
+            segments=self.ready["segment"].value_counts() if "segment" in self.frame else None,
+        )
 
 
 def drafted(
@@ -216,14 +135,14 @@ def drafted(
     min_batch: int = MIN_BATCH,
     max_batch: int = MAX_BATCH,
 ) -> Audience:
-    """Do what `prepare` does, whether there are enough recipients or not."""
-    _check_limits(min_batch, max_batch)
+    """Do what `preparation.prepare` does with a DataFrame, whether there are enough recipients or not."""
+    check_limits(min_batch, max_batch)
     column = phone_column(df, phone)
     found = phones.read(df[column])
     excluded = np.empty(0, dtype=np.int32) if exclude is None else read_list(exclude, "exclude")
     frame = _judged(found, df.index, excluded)
     if by is not None:
-        frame["segment"] = _segments(df, by)
+        frame["segment"] = segments_of(df, by)
     return _arranged(Audience(frame, column, min_batch, max_batch), found, None)
 
 
@@ -238,13 +157,18 @@ def only_segments(audience: Audience, segments: Collection[Any]) -> Audience:
 def check_floor(audience: Audience) -> None:
     """Check that the audience, and each of its segments, has as many recipients as a batch needs."""
     status = audience.frame["status"].cat.codes.to_numpy()
-    counts = np.bincount(status, minlength=len(STATUSES)).tolist()
-    small: dict[str, int] = {}
-    if "segment" in audience.frame:
-        sizes = audience.ready["segment"].value_counts()
-        small = {str(segment): int(n) for segment, n in sizes.items() if 0 < n < audience.min_batch}
-    if small or counts[_READY] < audience.min_batch:
-        raise TooFewRecipients(audience.min_batch, dict(zip(STATUSES, counts, strict=True)), small)
+    counts = dict(zip(STATUSES, np.bincount(status, minlength=len(STATUSES)).tolist(), strict=True))
+    check_counts(
+        audience.min_batch, counts, audience.ready["segment"].value_counts() if "segment" in audience.frame else None
+    )
+
+
+def check_counts(floor: int, counts: Mapping[str, int], segments: pd.Series[int] | None) -> None:
+    """Check that there are as many recipients as a batch needs, in all and of each segment that has any."""
+    sizes = {} if segments is None else {str(segment): int(n) for segment, n in segments.items()}
+    small = {segment: n for segment, n in sizes.items() if 0 < n < floor}
+    if small or counts["ready"] < floor:
+        raise TooFewRecipients(floor, counts, small)
 
 
 def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[np.int32]:
@@ -265,6 +189,28 @@ def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[
     return numbers
 
 
+def places_within(segment: NDArray[np.integer[Any]], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give each recipient its place within its segment, from 0, in order."""
+    place = np.empty(len(segment), dtype=np.int64)
+    place[np.argsort(segment, kind="stable")] = np.arange(len(segment)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place
+
+
+def batch_numbers(
+    segment: NDArray[np.integer[Any]], place: NDArray[np.int64], sizes: NDArray[np.int64], max_batch: int
+) -> NDArray[np.int32]:
+    """Give each recipient a batch, from 1, whose segment, its size and the place within it are known."""
+    counts = -(-sizes // max_batch)
+    before = np.cumsum(counts) - counts
+    numbers: NDArray[np.int32] = (before[segment] + place * counts[segment] // sizes[segment] + 1).astype(np.int32)
+    return numbers
+
+
+def batch_borders(size: int, batches: int) -> list[tuple[int, int]]:
+    """Give the first place and the one after the last of each of some equal batches, as `batch_numbers` makes them."""
+    return list(pairwise(-(-n * size // batches) for n in range(batches + 1))) if batches else []
+
+
 def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection[Any] | None) -> Audience:
     """Say of each usable row whether it is ready or a duplicate, and in which batch, given the segments that count."""
     frame = audience.frame
@@ -273,28 +219,53 @@ def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection
     segment: NDArray[np.integer[Any]] = np.zeros(len(frame), dtype=np.int8)
     if "segment" in frame:
         segment = frame["segment"].cat.codes.to_numpy()
-        categories = frame["segment"].cat.categories
-        counted = np.array([segments is None or name in segments for name in categories] + [False])
-        open_to_all = (status == _READY) | (status == _DUPLICATE)
-        left_out = open_to_all & ~counted[segment]
-        status[left_out] = _EXCLUDED
-        reason[left_out] = np.where(segment < 0, *map(_REASONS.index, (REASON_NO_SEGMENT, REASON_NO_MESSAGE)))[left_out]
+        set_aside(status, reason, segment, counted(frame["segment"].cat.categories, segments))
     usable = (status == _READY) | (status == _DUPLICATE)
     again = pd.Series(found[usable]).duplicated().to_numpy()
-    status[usable] = np.where(again, _DUPLICATE, _READY)
-    reason[usable] = np.where(again, _REASONS.index(REASON_DUPLICATE), -1)
+    mark_duplicates(status, reason, usable, again)
     ready = status == _READY
-    batch = np.zeros(len(frame), dtype=np.int32)
-    batch[ready] = equal_batches(segment[ready], audience.max_batch)
-    arranged = {
+    batch = equal_batches(segment[ready], audience.max_batch)
+    return replace(audience, frame=frame.assign(**_decided(status, reason, batch)))
+
+
+def counted(segments: pd.Index[Any], wanted: Collection[Any] | None) -> NDArray[np.bool_]:
+    """Tell of each segment whether it counts; the last, which the code -1 finds, is for rows without one."""
+    return np.array([wanted is None or name in wanted for name in segments] + [False])
+
+
+def set_aside(
+    status: NDArray[np.int8],
+    reason: NDArray[np.int8],
+    segment: NDArray[np.integer[Any]],
+    counts: NDArray[np.bool_],
+) -> None:
+    """Exclude, in the arrays handed in, the usable rows of segments that don't count."""
+    left_out = ((status == _READY) | (status == _DUPLICATE)) & ~counts[segment]
+    status[left_out] = _EXCLUDED
+    reason[left_out] = np.where(segment < 0, *map(REASONS.index, (REASON_NO_SEGMENT, REASON_NO_MESSAGE)))[left_out]
+
+
+def mark_duplicates(
+    status: NDArray[np.int8], reason: NDArray[np.int8], usable: NDArray[Any], again: NDArray[np.bool_]
+) -> None:
+    """Say, in the arrays handed in, of the usable rows which are ready and which have the number of an earlier one."""
+    status[usable] = np.where(again, _DUPLICATE, _READY)
+    reason[usable] = np.where(again, REASONS.index(REASON_DUPLICATE), -1)
+
+
+def _decided(status: NDArray[np.int8], reason: NDArray[np.int8], ready_batches: NDArray[np.int32]) -> dict[str, Any]:
+    """Make the columns of a frame that say what becomes of its rows, given the batches of those that are ready."""
+    ready = status == _READY
+    batch = np.zeros(len(status), dtype=np.int32)
+    batch[ready] = ready_batches
+    return {
         "status": columns.category_from_codes(status, STATUSES),
-        "reason": columns.category_from_codes(reason, _REASONS),
+        "reason": columns.category_from_codes(reason, REASONS),
         "batch": pd.arrays.IntegerArray(batch, mask=~ready),
     }
-    return replace(audience, frame=frame.assign(**arranged))
 
 
-def _segments(df: pd.DataFrame, by: Any) -> Any:
+def segments_of(df: pd.DataFrame, by: Any) -> Any:
     """Read the segment of each row, as ``groupby`` takes it, as a categorical."""
     values = by
     if isinstance(by, (Mapping, set, frozenset, Iterator, pd.DataFrame)) or getattr(by, "ndim", 1) > 1:
@@ -331,26 +302,38 @@ def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:
 
 def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
     """Say which rows can't be texted; all others are ready, until duplicates are looked for, and in no batch yet."""
+    status, reason = verdicts(found, excluded)
+    frame = decided_frame(found, status, reason, np.zeros(int((status == _READY).sum()), np.int32), index)
+    frame["batch"] = pd.arrays.IntegerArray(np.zeros(len(found), np.int32), mask=np.ones(len(found), bool))
+    return frame
+
+
+def verdicts(found: NDArray[np.int32], excluded: NDArray[np.int32]) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Give the codes of status and reason of rows, by their numbers alone; duplicates are still ready."""
     usable = found >= 0
     is_excluded = usable & is_among(found, excluded)
     status = np.full(len(found), _READY, dtype=np.int8)
     status[~usable] = _INVALID
     status[is_excluded] = _EXCLUDED
     reason: NDArray[np.int8] = np.array(phones.problem_of(found).codes)
-    reason[is_excluded] = _REASONS.index(REASON_EXCLUDED)
-    return pd.DataFrame(
-        {
-            "phone": phones.phone_text(found),
-            "network": phones.network_of(found),
-            "status": columns.category_from_codes(status, STATUSES),
-            "reason": columns.category_from_codes(reason, _REASONS),
-            "batch": pd.arrays.IntegerArray(np.zeros(len(found), np.int32), mask=np.ones(len(found), bool)),
-        },
-        index=index,
-    )
+    reason[is_excluded] = REASONS.index(REASON_EXCLUDED)
+    return status, reason
 
 
-def _check_limits(min_batch: int, max_batch: int) -> None:
+def decided_frame(
+    found: NDArray[np.int32],
+    status: NDArray[np.int8],
+    reason: NDArray[np.int8],
+    ready_batches: NDArray[np.int32],
+    index: pd.Index[Any],
+) -> pd.DataFrame:
+    """Make the frame of an audience out of what was decided about its rows."""
+    who = {"phone": phones.phone_text(found), "network": phones.network_of(found)}
+    return pd.DataFrame(who | _decided(status, reason, ready_batches), index=index)
+
+
+def check_limits(min_batch: int, max_batch: int) -> None:
+    """Check that batches of these sizes can hold any count of numbers from the smaller on."""
     whole = all(isinstance(limit, int) and not isinstance(limit, bool) for limit in (min_batch, max_batch))
     if not whole or not 0 <= min_batch <= max_batch <= MAX_BATCH or max_batch < 1:
         raise InvalidInput(
@@ -362,26 +345,3 @@ def _check_limits(min_batch: int, max_batch: int) -> None:
             f"Batches of {min_batch} to {max_batch} can't hold every count of numbers: "
             f"raise max_batch to at least {2 * min_batch - 1}."
         )
-
-
-def _plain(status: str, reason: Any) -> str:
-    return "ready to send" if status == "ready" else f"{status}: {PLAIN.get(reason, reason)}"
-
-
-def _html_table(title: str, rows: list[tuple[Any, int, float]]) -> str:
-    cell = "padding:.15em .8em .15em 0;text-align:{};border:0;background:none"
-    left, right = cell.format("left"), cell.format("right") + ";font-variant-numeric:tabular-nums"
-    bar = '<div style="width:{:.1f}%;min-width:1px;height:.7em;background:#1f77b4"></div>'
-    body = "".join(
-        f"""<tr style="background:none">
-        <td style="{left};width:20em">{html.escape(str(name))}</td>
-        <td style="{right}">{count:,}</td>
-        <td style="{right}">{share:.1%}</td>
-        <td style="{left};width:12em">{bar.format(100 * share)}</td>
-        </tr>"""
-        for name, count, share in rows
-    )
-    return (
-        f'<table style="border-collapse:collapse;margin:0 0 .8em;width:100%;table-layout:fixed">'
-        f'<caption style="text-align:left;caption-side:top;opacity:.75;padding:0">{title}</caption>{body}</table>'
-    )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from esms_frames import clock
 from esms_frames.consent import Rule, rules_for
 from esms_frames.message import Message, SmsType
@@ -14,7 +16,6 @@ from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from esms_frames.schema import Scope
@@ -64,18 +65,25 @@ class NewBatch:
     rules: frozenset[Rule] = frozenset()
 
 
+def _nobody(numbers: NDArray[np.int32]) -> NDArray[np.bool_]:
+    return np.zeros(len(numbers), dtype=bool)
+
+
 @dataclass(frozen=True)
 class Known:
     """What the journal knows when it is decided what to send; good for as long as the decision takes."""
 
     batches: list[Batch]
-    """Those of the campaign, in the order of their numbers, without those withdrawn or split."""
+    """Those of the campaign, in the order of their numbers, without those withdrawn or split; of one that is sent piece by
+    piece only the unfinished ones."""
     request_ids: set[str]
     """All that the campaign has ever used."""
     do_not_contact: Callable[[], NDArray[np.int32]]
     """The numbers of the do-not-contact list."""
     advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
     """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
+    settled: Callable[[NDArray[np.int32]], NDArray[np.bool_]] = _nobody
+    """Which numbers batches of the campaign have been accepted with that are not among `batches`."""
 
 
 @dataclass(frozen=True)

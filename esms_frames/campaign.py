@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from esms_frames.allocation import LIVE, LeftOut, allocate
+from esms_frames.account import outcome_of
+from esms_frames.allocation import LIVE, LeftOut
 from esms_frames.audience import Audience, check_floor, drafted, ready_frame
 from esms_frames.client import SANDBOX, check_client
-from esms_frames.consent import switched_off
-from esms_frames.delivery import Delivery, may_be_sent
+from esms_frames.delivery import Delivery
 from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
 from esms_frames.order import numbers_of, take_order
-from esms_frames.planning import check_hours, refuse_what_would_fail
+from esms_frames.pieces import run_pieces
+from esms_frames.planning import refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
 from esms_frames.sets import places
-from esms_frames.settling import settle
+from esms_frames.streaming import is_large, large_audience, results_large, send_large, take_large_order
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from esms_frames.batch import Batch, Known, NewBatch
+    from esms_frames.batch import Batch
     from esms_frames.client import Client
     from esms_frames.delivery import Progress
+    from esms_frames.large import LargeAudience
     from esms_frames.message import Message
-    from esms_frames.order import Group
     from esms_frames.schema import Scope
 
 _MOST_AT_ONCE = 64
@@ -42,7 +40,7 @@ _WITHDRAWN = Outcome(Status.NOT_SENT, "Another run withdrew its batch before it 
 
 
 def send(
-    data: pd.DataFrame | Audience,
+    data: pd.DataFrame | Audience | LargeAudience,
     message: Message | Mapping[Any, Message],
     client: Client,
     *,
@@ -156,18 +154,22 @@ def send(
     [40, 1, 1]
     """
     delivers = _checked_delivery(client, concurrency, rate)
-    order = take_order(
-        data, message, campaign=campaign, phone=phone, by=by, exclude=exclude, rules_off=rules_off, rules_on=rules_on
-    )
+    asked: dict[str, Any] = {"campaign": campaign, "phone": phone, "by": by, "exclude": exclude}
+    asked |= {"rules_off": rules_off, "rules_on": rules_on}
+    if is_large(data):
+        large = take_large_order(data, message, **asked)
+        book = _opened(journal)
+        streamed = send_large(large, client, book, checks=checks, progress=progress, split=split, **delivers)
+        return cast("pd.DataFrame", streamed)  # Dask's, which has no types and is used like pandas'
+    order = take_order(data, message, **asked)
     check_floor(order.audience)
     book = _opened(journal)
     if checks:
         refuse_what_would_fail(order, client, book)
     scope = book.scope(order.campaign, client.gateway, client.account)
     with Delivery(book, scope, client, split=split, **delivers) as delivery:
-        left_out = _run(
-            delivery, book, scope, client, order.groups, order.excluded, order.audience.max_batch, progress=progress
-        )
+        pieces, limit = [order.groups], order.audience.max_batch
+        left_out = run_pieces(delivery, book, scope, client, pieces, order.excluded, limit, progress=progress)
     mine = [batch for batch in book.batches(scope) if batch.status in LIVE or batch.id in delivery.driven]
     return _account(order.audience.frame, mine, left_out, _WITHDRAWN, delivery, run=delivery.run)
 
@@ -233,13 +235,13 @@ def resume(
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
     with Delivery(book, scope, client, split=split, **delivers) as delivery:
-        left_out = _run(delivery, book, scope, client, (), _NOBODY, MAX_BATCH, progress=progress)
+        left_out = run_pieces(delivery, book, scope, client, [()], _NOBODY, MAX_BATCH, progress=progress)
     return _of_campaign(book, scope, None, delivery, left_out)
 
 
 def results(
     campaign: str,
-    data: pd.DataFrame | Audience | None = None,
+    data: pd.DataFrame | Audience | LargeAudience | None = None,
     *,
     journal: Journal | str | os.PathLike[str] | None = None,
     client: Client | None = None,
@@ -288,6 +290,10 @@ def results(
     """
     if client is not None:
         check_client(client)
+    if is_large(data):
+        large, book = large_audience(data, phone=phone, by=by, exclude=exclude), _opened(journal)
+        scope = _found(book, checked_campaign(campaign), client)
+        return cast("pd.DataFrame", results_large(large, book, scope))
     audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
     if audience is not None and not isinstance(audience, Audience):
         raise InvalidInput(
@@ -296,37 +302,6 @@ def results(
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
     return _of_campaign(book, scope, audience)
-
-
-def _run(
-    delivery: Delivery,
-    book: Journal,
-    scope: Scope,
-    client: Client,
-    groups: Sequence[Group],
-    excluded: NDArray[np.int32],
-    max_batch: int,
-    *,
-    progress: bool | Callable[[Progress], object],
-) -> list[LeftOut]:
-    """Settle what is uncertain, write down what is to be sent, and send it; give those who get no batch."""
-    settle(book, scope, client, book.batches(scope), delivery.run)
-    left_out: list[LeftOut] = []
-
-    def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
-        # What `settle` left open may have been sent, by a run that an older copy of a journal does not know of: it stays.
-        certain = [
-            batch if may_be_sent(batch, batch.uncertain_since) else replace(batch, is_abandoned=False)
-            for batch in known.batches
-        ]
-        decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
-        check_hours(decided.added)
-        delivery.held_back.update(decided.held)
-        left_out[:] = decided.left_out
-        return decided.withdrawn, decided.added
-
-    delivery.drive(book.plan(scope, delivery.run, decide), progress=progress)
-    return left_out
 
 
 def _account(
@@ -344,7 +319,7 @@ def _account(
     # A number may be in several batches, of which all but one were refused: the one, or the last, counts.
     ranked = sorted(batches, key=lambda batch: (batch.status in LIVE, batch.number))
     holders: list[LeftOut | Batch] = [*left_out, *ranked]
-    outcomes = [*(some.outcome for some in left_out), *(_outcome(batch, delivery, run) for batch in ranked)]
+    outcomes = [*(some.outcome for some in left_out), *(outcome_of(batch, delivery, run) for batch in ranked)]
     numbers = numbers_of(frame, "ready")
     owner = np.full(len(numbers), len(outcomes))
     if holders:
@@ -356,42 +331,6 @@ def _account(
     position = np.full(len(frame), -1)
     position[(frame["status"] == "ready").to_numpy()] = owner
     return results_frame(frame, position, [*outcomes, otherwise])
-
-
-def _outcome(batch: Batch, delivery: Delivery | None, run: str | None) -> Outcome:
-    """Say what a batch's state in the journal means."""
-    status, reason = _said(batch, delivery, run)
-    return Outcome(
-        status,
-        reason,
-        batch=batch.number,
-        request_id=batch.request_id,
-        sms_id=batch.sms_id,
-        code=batch.code,
-        attempts=batch.attempts,
-        sent_at=batch.sent_at,
-        segment=batch.segment,
-    )
-
-
-def _said(batch: Batch, delivery: Delivery | None, run: str | None) -> tuple[Status, str | None]:
-    if batch.status == "accepted":
-        if run is None or batch.settled_by == run:
-            return Status.ACCEPTED, switched_off(batch.rules, batch.message.sms_type)
-        when = f"{batch.sent_at:%Y-%m-%d %H:%M}" if batch.sent_at else "an earlier time"
-        return Status.ALREADY_SENT, f"Sent by another run, at {when}, under SMSID {batch.sms_id or 'not known'}."
-    if batch.status == "already_sent":
-        return Status.ALREADY_SENT, batch.reason
-    if batch.status == "refused":
-        return Status.REFUSED, batch.reason
-    held_back = None if delivery is None else delivery.held_back.get(batch.id)
-    if batch.status == "planned":
-        if batch.code is not None and held_back is None:
-            return Status.REFUSED, batch.reason
-        ended = delivery.why_ended if delivery is not None else ""
-        return Status.NOT_SENT, held_back or batch.reason or ended or "It is planned and not sent yet."
-    cut_short = "A run was cut short while it was sending this: resume the campaign."
-    return Status.UNKNOWN, held_back or batch.reason or cut_short
 
 
 def _of_campaign(

@@ -15,7 +15,6 @@ import click
 import pandas as pd
 
 from esms_frames.analysis import summarize
-from esms_frames.audience import Audience, prepare
 from esms_frames.callbacks import read_callbacks
 from esms_frames.campaign import results, resume, send
 from esms_frames.cli_callbacks import callbacks
@@ -27,13 +26,16 @@ from esms_frames.files import SAMPLE, check_writable, read_customers, write_resu
 from esms_frames.journal import Journal
 from esms_frames.message import MIN_BATCH, Message, SmsType, checked_campaign
 from esms_frames.order import default_campaign
-from esms_frames.planning import plan
+from esms_frames.preparation import prepare
+from esms_frames.preview import plan
 from esms_frames.results import Status, join_customers
 from esms_frames.sandbox import Sandbox
 from esms_frames.tracking import track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from esms_frames.audience import Audience
 
 INCOMPLETE = 3
 """Exit code of a send after which some recipients were refused, capped, not sent or are unknown."""

@@ -24,7 +24,7 @@ from esms_frames.runs import run_name
 from esms_frames.schema import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -147,42 +147,68 @@ class Delivery:
         if all(future.done() for future in self._under_way):
             self._journal.release(self.run)
 
-    def drive(self, batches: Sequence[Batch], *, progress: bool | Callable[[Progress], object]) -> None:
-        """Send the unfinished ones of the batches, and wait for those that another run has."""
+    def drive(
+        self,
+        pieces: Iterable[Sequence[Batch]],
+        *,
+        progress: bool | Callable[[Progress], object],
+        total: int | None = None,
+    ) -> None:
+        """Send the unfinished ones of the batches, and wait for those that another run has.
+
+        They come in pieces, each of which is asked for once the one before is done with, and none after the run has ended;
+        `total` is how many numbers they have, where more than one piece comes.
+        """
         shown = progress is True
         report = progress if callable(progress) else None
-        due = [batch for batch in batches if batch.status in UNFINISHED and batch.id not in self.held_back]
-        self.driven = {batch.id for batch in due}
+        all_pieces = iter(pieces)
+        due = self._due(next(all_pieces, ()))
         counts: Counter[str] = Counter()
-        total = sum(len(batch.numbers) for batch in due)
+        expected = max(total or 0, _numbers(due))
         with (
-            tqdm(total=total, desc="Sending", unit=" numbers", disable=not (shown and due)) as bar,
+            tqdm(total=expected, desc="Sending", unit=" numbers", disable=not (shown and expected)) as bar,
             ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-send") as pool,
         ):
             try:
-                while due:
-                    elsewhere = []
-                    self._under_way = {pool.submit(self._deliver, batch): batch for batch in due}
-                    for done in _in_turns(self._under_way):
-                        for future in done:
-                            batch, status = self._under_way[future], future.result()
-                            if status is None and not self._ended.is_set():
-                                elsewhere.append(batch)
-                            elif status != "split":
-                                counts[status or "elsewhere"] += len(batch.numbers)
-                                bar.set_postfix(counts, refresh=False)
-                                bar.update(len(batch.numbers))
-                        if report is not None:
-                            report(Progress(total, dict(counts)))
-                    if elsewhere and not self._parts:
-                        time.sleep(_POLL)
-                    due, self._parts = [*elsewhere, *self._parts], []
-                    self.driven |= {batch.id for batch in due}
+                while True:
+                    while due:
+                        elsewhere = []
+                        self._under_way = {pool.submit(self._deliver, batch): batch for batch in due}
+                        for done in _in_turns(self._under_way):
+                            for future in done:
+                                batch, status = self._under_way[future], future.result()
+                                if status is None and not self._ended.is_set():
+                                    elsewhere.append(batch)
+                                elif status != "split":
+                                    counts[status or "elsewhere"] += len(batch.numbers)
+                                    bar.set_postfix(counts, refresh=False)
+                                    bar.update(len(batch.numbers))
+                            if report is not None:
+                                report(Progress(expected, dict(counts)))
+                        if elsewhere and not self._parts:
+                            time.sleep(_POLL)
+                        due, self._parts = [*elsewhere, *self._parts], []
+                        self.driven |= {batch.id for batch in due}
+                    piece = None if self._ended.is_set() else next(all_pieces, None)
+                    if piece is None:
+                        break
+                    due = self._due(piece)
+                    expected = max(expected, sum(counts.values()) + _numbers(due))
             except BaseException:  # Ctrl-C too: what is under way settles, nothing more leaves
                 self._end("the run was interrupted")
                 if shown:
                     bar.write("Stopping: waiting for the requests under way, so that nothing is left uncertain.")
                 raise
+
+    def _due(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Give those of the batches that are to be sent and have not been driven yet; they are from now on."""
+        due = [
+            batch
+            for batch in batches
+            if batch.status in UNFINISHED and batch.id not in self.held_back and batch.id not in self.driven
+        ]
+        self.driven |= {batch.id for batch in due}
+        return due
 
     def _deliver(self, batch: Batch) -> str | None:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
@@ -310,6 +336,10 @@ class Delivery:
             if not self._ended.is_set():
                 self.why_ended = why
                 self._ended.set()
+
+
+def _numbers(batches: Sequence[Batch]) -> int:
+    return sum(len(batch.numbers) for batch in batches)
 
 
 def _in_turns(under_way: Collection[Future[str | None]]) -> Iterator[Collection[Future[str | None]]]:

@@ -11,20 +11,27 @@ import sqlalchemy as sa
 from esms_frames import clock
 from esms_frames.client import SANDBOX
 from esms_frames.message import SmsType
-from esms_frames.schema import batches, campaigns, count_in, numbers_in, text_of
+from esms_frames.schema import SETTLED, batches, campaigns, count_in, numbers_in, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
 
+    from esms_frames.number_set import NumberSet
     from esms_frames.schema import Scope
 
+_AT_ONCE = 200  # batches
 _MAY_HAVE_LEFT = ("accepted", "already_sent", "unknown", "sending")
 
 
 def advertised(
-    connection: sa.Connection, scope: Scope, since: datetime, until: datetime, but: Collection[int] = ()
+    connection: sa.Connection,
+    scope: Scope,
+    since: datetime,
+    until: datetime,
+    but: Collection[int] = (),
+    among: NumberSet | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Find the advertising messages of a period that may have been sent, or will be.
 
@@ -39,6 +46,9 @@ def advertised(
         The period, both ends within it; with a time zone.
     but : collection of int, optional
         Ids of batches to leave out.
+    among : NumberSet, optional
+        Whose advertising matters; with it, what the campaign itself has sent is left out, for whoever had that gets no more
+        of it. No more than some batches are in memory at once then.
 
     Returns
     -------
@@ -67,13 +77,20 @@ def advertised(
         .join(campaigns)
         .where(batches.c.sms_type == str(SmsType.ADVERTISING), known, same)
     )
-    left_out = frozenset(but)
-    rows = [row for row in connection.execute(query) if row.id not in left_out and row.phones]
-    now = clock.now()
-    moments = [_moment(row.status, row.send_at, row.sent_at, now) for row in rows]
-    numbers = numbers_in(" ".join([row.phones for row in rows]))
-    seconds = np.array([int(moment.timestamp()) for moment in moments], dtype=np.int64)
-    return numbers, np.repeat(seconds, [count_in(row.phones) for row in rows])
+    if among is not None:
+        query = query.where(sa.or_(batches.c.campaign_id != scope.id, batches.c.status.not_in(SETTLED)))
+    left_out, now = frozenset(but), clock.now()
+    numbers, seconds = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
+    for some in connection.execute(query).yield_per(_AT_ONCE).partitions():
+        rows = [row for row in some if row.id not in left_out and row.phones]
+        moments = [_moment(row.status, row.send_at, row.sent_at, now) for row in rows]
+        found = numbers_in(" ".join([row.phones for row in rows]))
+        times = np.array([int(moment.timestamp()) for moment in moments], dtype=np.int64)
+        of_found = np.repeat(times, [count_in(row.phones) for row in rows])
+        mine = slice(None) if among is None else among.holds(found)
+        numbers.append(found[mine])
+        seconds.append(of_found[mine])
+    return np.concatenate(numbers), np.concatenate(seconds)
 
 
 def _within(column: sa.Column[str | None], since: datetime, until: datetime) -> sa.ColumnElement[bool]:

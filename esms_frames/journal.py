@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,8 +20,10 @@ from esms_frames.errors import InvalidInput, shown
 from esms_frames.history import advertised
 from esms_frames.message import checked_campaign
 from esms_frames.number_list import read_list
+from esms_frames.number_set import NumberSet, Settled
 from esms_frames.runs import busy, claimable
 from esms_frames.schema import (
+    SETTLED,
     UNFINISHED,
     Scope,
     attempts,
@@ -34,14 +37,17 @@ from esms_frames.schema import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from esms_frames.callback_store import Received
 
+    Numbers = NDArray[np.int32]
+
 T = TypeVar("T")
 
+_AT_ONCE = 200  # batches whose numbers are in memory, where not all need be
 _KEPT = timedelta(days=2)
 
 
@@ -346,15 +352,44 @@ class Journal:
         with self._database.begin() as connection:
             return self._read(connection, scope)
 
-    def consult(self, scope: Scope, consider: Callable[[Known], T]) -> T:
-        """Let a function consider what the journal knows, and give what it makes of that; nothing is written."""
+    def unfinished(self, scope: Scope) -> list[Batch]:
+        """Read the batches of a campaign that may still have to be sent."""
         with self._database.begin() as connection:
-            return consider(self._known(connection, scope))
+            return self._read(connection, scope, batches.c.status.in_(UNFINISHED))
+
+    def each_batch(self, scope: Scope) -> Iterator[Batch]:
+        """Read what `batches` gives one after the other, some at once."""
+        numbers = sa.select(batches.c.number).where(batches.c.campaign_id == scope.id).order_by(batches.c.number)
+        with self._database.begin() as connection:
+            there = list(connection.execute(numbers).scalars())
+        for place in range(0, len(there), _AT_ONCE):
+            some = there[place : place + _AT_ONCE]
+            with self._database.begin() as connection:
+                yield from self._read(connection, scope, batches.c.number.between(some[0], some[-1]))
+
+    def consult(
+        self, scope: Scope, consider: Callable[[Known], T], settled: Settled | None = None, about: Numbers | None = None
+    ) -> T:
+        """Let a function consider what the journal knows, and give what it makes of that; nothing is written.
+
+        With `settled`, which is brought up to date, it is what bears on the numbers that it is about, and no more than the
+        unfinished batches is in memory.
+        """
+        with self._database.begin() as connection:
+            return consider(self._known(connection, scope, settled, about))
 
     def plan(
-        self, scope: Scope, run: str, decide: Callable[[Known], tuple[Sequence[Batch], Sequence[NewBatch]]]
+        self,
+        scope: Scope,
+        run: str,
+        decide: Callable[[Known], tuple[Sequence[Batch], Sequence[NewBatch]]],
+        settled: Settled | None = None,
+        about: Numbers | None = None,
     ) -> list[Batch]:
         """Let a function decide which batches to withdraw and which to add; write that.
+
+        It knows of the journal what `consult` says. What comes back are the campaign's batches, or with `settled` the
+        unfinished ones.
 
         It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and
         numbers are on disk.
@@ -362,7 +397,7 @@ class Journal:
         with self._database.begin() as connection:
             if connection.dialect.name != "sqlite":
                 connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            withdrawn, added = decide(self._known(connection, scope))
+            withdrawn, added = decide(self._known(connection, scope, settled, about))
             for batch in withdrawn:
                 connection.execute(
                     sa.update(batches)
@@ -370,15 +405,28 @@ class Journal:
                     .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
                 )
             self._add(connection, scope, run, added)
-            return self._read(connection, scope)
+            return self._read(connection, scope, *(() if settled is None else [batches.c.status.in_(UNFINISHED)]))
 
-    def _known(self, connection: sa.Connection, scope: Scope) -> Known:
-        return Known(
-            batches=self._read(connection, scope),
+    def _known(
+        self, connection: sa.Connection, scope: Scope, settled: Settled | None = None, about: Numbers | None = None
+    ) -> Known:
+        known = Known(
+            batches=self._read(connection, scope, *(() if settled is None else [batches.c.status.in_(UNFINISHED)])),
             request_ids=_request_ids(connection, scope),
             do_not_contact=lambda: self.do_not_contact.numbers(connection),
             advertised=lambda since, until, but: advertised(connection, scope, since, until, but),
         )
+        if settled is None:
+            return known
+        _catch_up(connection, scope, settled)
+
+        def told(since: datetime, until: datetime, but: Collection[int]) -> tuple[Numbers, NDArray[np.int64]]:
+            among = NumberSet()
+            for numbers in (*(() if about is None else (about,)), *(batch.numbers for batch in known.batches)):
+                among.add(numbers)
+            return advertised(connection, scope, since, until, but, among)
+
+        return replace(known, settled=settled.numbers.holds, advertised=told)
 
     def _add(
         self,
@@ -570,6 +618,21 @@ class Journal:
             batch_of(row, is_abandoned=row.status == "planned" and not is_busy(row))
             for row in connection.execute(query)
         ]
+
+
+def _catch_up(connection: sa.Connection, scope: Scope, settled: Settled) -> None:
+    """Read the numbers of the batches that were settled since it was done last."""
+    query = sa.select(batches.c.id).where(batches.c.campaign_id == scope.id, batches.c.status.in_(SETTLED))
+    there = set(connection.execute(query).scalars())
+    for changed, change in (
+        (settled.batches - there, settled.numbers.remove),
+        (there - settled.batches, settled.numbers.add),
+    ):
+        ids = sorted(changed)
+        for place in range(0, len(ids), _AT_ONCE):
+            some = sa.select(batches.c.phones).where(batches.c.id.in_(ids[place : place + _AT_ONCE]))
+            change(numbers_in(" ".join(filter(None, connection.execute(some).scalars()))))
+    settled.batches = there
 
 
 def _request_ids(connection: sa.Connection, scope: Scope) -> set[str]:

@@ -33,6 +33,8 @@ class Group:
     rules: frozenset[Rule]
     floor: int
     numbers: NDArray[np.int32]
+    ends: tuple[int, ...] = ()
+    """After how many numbers each batch ends, where that is settled already; it holds if all are to get a batch."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Order:
 
 
 def take_order(
-    data: pd.DataFrame | Audience,
+    data: Any,
     message: Message | Mapping[Any, Message],
     *,
     campaign: str | None,
@@ -78,10 +80,7 @@ def take_order(
 
     Whether there are enough recipients is for `audience.check_floor`.
     """
-    messages = _checked_messages(message)
-    name = _default_name(messages) if campaign is None else checked_campaign(campaign)
-    for each in messages.values():
-        check_not_past(each)
+    messages, name, rules = take_terms(message, campaign, rules_off, rules_on)
     audience = drafted(data, phone, by=by, exclude=exclude) if isinstance(data, pd.DataFrame) else data
     if not isinstance(audience, Audience):
         raise InvalidInput(
@@ -91,13 +90,7 @@ def take_order(
         raise InvalidInput(
             "phone, by and exclude are for a DataFrame, and this is an Audience: give them to ef.prepare."
         )
-    small = audience.min_batch < MIN_BATCH
-    if small and any(each.sms_type is SmsType.ADVERTISING for each in messages.values()):
-        raise InvalidInput(
-            f"Advertising goes out in batches of at least {MIN_BATCH} numbers, and this audience was prepared with "
-            f"min_batch={audience.min_batch}: prepare it again without."
-        )
-    rules = _rules(messages.values(), rules_off, rules_on)
+    check_least(audience.min_batch, messages)
     if isinstance(message, Message):
         numbers = numbers_of(audience.frame, "ready")
         return Order(name, audience, (Group(None, message, rules[message.sms_type], audience.min_batch, numbers),))
@@ -113,6 +106,29 @@ def take_order(
     present = set(there)
     idle = tuple(str(key) for key in messages if key not in present)
     return Order(name, audience, tuple(groups), idle)
+
+
+def take_terms(
+    message: Message | Mapping[Any, Message],
+    campaign: str | None,
+    rules_off: Collection[str],
+    rules_on: Collection[str],
+) -> tuple[dict[Any, Message], str, dict[SmsType, frozenset[Rule]]]:
+    """Check what is to be sent, and give the message of each segment, the campaign's name, and the rules of each type."""
+    messages = _checked_messages(message)
+    name = _default_name(messages) if campaign is None else checked_campaign(campaign)
+    for each in messages.values():
+        check_not_past(each)
+    return messages, name, _rules(messages.values(), rules_off, rules_on)
+
+
+def check_least(min_batch: int, messages: Mapping[Any, Message]) -> None:
+    """Refuse advertising in batches smaller than the gateway takes."""
+    if min_batch < MIN_BATCH and any(each.sms_type is SmsType.ADVERTISING for each in messages.values()):
+        raise InvalidInput(
+            f"Advertising goes out in batches of at least {MIN_BATCH} numbers, and this audience was prepared with "
+            f"min_batch={min_batch}: prepare it again without."
+        )
 
 
 def numbers_of(frame: pd.DataFrame, status: str) -> NDArray[np.int32]:
@@ -161,17 +177,23 @@ def _rules(messages: Any, off: Collection[str], on: Collection[str]) -> dict[Sms
 
 
 def _segmented(audience: Audience, messages: Mapping[Any, Message]) -> tuple[Audience, list[Any]]:
-    if "segment" not in audience.frame:
+    there = check_segments(audience.frame["segment"].cat.categories if "segment" in audience.frame else None, messages)
+    return only_segments(audience, messages), there
+
+
+def check_segments(segments: pd.Index[Any] | None, messages: Mapping[Any, Message]) -> list[Any]:
+    """Check that some message is for a segment of the data, and list these."""
+    if segments is None:
         raise InvalidInput(
             "A dict of messages goes by segments and the data has none: name the column of the segments with by=…"
         )
-    there = list(audience.frame["segment"].cat.categories)
+    there = list(segments)
     if not any(segment in messages for segment in there):
         raise InvalidInput(
             f"No message is for a segment of the data, which has {some_of(there)}, while the messages are for "
             f"{some_of(list(messages))}: write the segments as in the data."
         )
-    return only_segments(audience, messages), there
+    return there
 
 
 def some_of(names: Sequence[Any]) -> str:

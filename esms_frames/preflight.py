@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esms_frames import phones
-from esms_frames.audience import equal_batches
+from esms_frames import numbering, phones
+from esms_frames.audience import batch_borders
 from esms_frames.errors import GatewayError, Refused
 from esms_frames.message import MAX_BATCH, SmsType
 from esms_frames.templates import fits
@@ -34,6 +34,8 @@ _MOST_ESTIMATES = 20
 
 _AT_ONCE = 4
 """How many questions are under way at once: as many as `send` has requests."""
+
+_LOOKED_AT = 1_000_000  # numbers looked at together
 
 _TOLD = 3  # texts of which it is told that they fit no template
 
@@ -152,12 +154,10 @@ def _check_template(parcel: Parcel, templates: Sequence[Template], answers: Answ
         return True
     networks = {template.network for template in templates if fits(parcel.message.content, [template])}
     if None not in networks:
-        found = phones.network_of(parcel.numbers)
-        sizes = np.bincount(found.codes[found.codes >= 0], minlength=len(found.categories))
         missing = [
             f"{name} ({size:,} recipients)"
-            for name, size in zip(found.categories, sizes.tolist(), strict=True)
-            if size and name not in networks
+            for name, (_, size) in _by_network(parcel.numbers).items()
+            if name is not None and name not in networks
         ]
         if missing:
             answers.warnings.append(
@@ -176,16 +176,15 @@ def _price(client: Client, pool: ThreadPoolExecutor, parcels: Sequence[Parcel]) 
     questions: list[tuple[Message, NDArray[np.int32], Fraction]] = []
     asked, total = 0, 0
     for some in alike.values():
-        message, numbers = some[0].message, np.concatenate([parcel.numbers for parcel in some])
+        message = some[0].message
+        numbers = some[0].numbers if len(some) == 1 else np.concatenate([parcel.numbers for parcel in some])
         if message.sms_type is SmsType.CUSTOMER_CARE:
-            _, first, counts = np.unique(phones.network_of(numbers).codes, return_index=True, return_counts=True)
-            for number, count in zip(numbers[first], counts.tolist(), strict=True):
-                questions.append((message, number.reshape(1), Fraction(count)))
+            for number, count in _by_network(numbers).values():
+                questions.append((message, np.array([number], dtype=np.int32), Fraction(count)))
             continue
-        order = equal_batches(np.zeros(len(numbers), dtype=np.int64), MAX_BATCH)
-        batches = np.split(numbers, np.flatnonzero(np.diff(order)) + 1)
+        batches = batch_borders(len(numbers), -(-len(numbers) // MAX_BATCH))
         chosen = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), _MOST_ESTIMATES)).astype(int))
-        sample = [batches[n] for n in chosen]
+        sample = [numbers[slice(*batches[n])] for n in chosen]
         weight = Fraction(len(numbers), sum(len(batch) for batch in sample))
         questions += [(message, batch, weight) for batch in sample]
         asked, total = asked + len(sample), total + len(batches)
@@ -197,3 +196,19 @@ def _price(client: Client, pool: ThreadPoolExecutor, parcels: Sequence[Parcel]) 
     price = sum(pool.map(ask_price, questions), Fraction(0))
     basis = "by the gateway" if asked == total else f"scaled from the gateway's for {asked:,} of {total:,} batches"
     return (Decimal(price.numerator) / price.denominator).quantize(Decimal("0.0001")), basis
+
+
+def _by_network(numbers: NDArray[np.int32]) -> dict[str | None, tuple[int, int]]:
+    """Give a number of each network that there is, and how many numbers have it."""
+    names, _ = numbering.networks()
+    first: dict[int, int] = {}
+    counts = np.zeros(len(names) + 1, dtype=np.int64)
+    for start in range(0, len(numbers), _LOOKED_AT):  # they may be on disk, and more than memory holds
+        some = np.asarray(numbers[start : start + _LOOKED_AT])
+        codes, places = np.unique(phones.network_of(some).codes, return_index=True)
+        for code, place in zip(codes.tolist(), places.tolist(), strict=True):
+            first.setdefault(code, int(some[place]))
+        counts += np.bincount(phones.network_of(some).codes + 1, minlength=len(counts))
+    return {
+        names[code] if code >= 0 else None: (number, int(counts[code + 1])) for code, number in sorted(first.items())
+    }

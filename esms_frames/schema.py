@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 UNFINISHED = ("planned", "sending", "unknown")
 """The statuses of batches that may still have to be sent."""
 
+SETTLED = ("accepted", "already_sent")
+"""The statuses of batches whose numbers have the message."""
+
 FORGOTTEN = "forgotten-"
 """How the request ids begin that stand for those that were derived from numbers which are forgotten."""
 

@@ -35,7 +35,10 @@ analysis
 tracking
 deliveries
 callbacks
-campaign
+campaign preview
+streaming
+survey outcomes
+account pieces
 planning
 preflight
 settling
@@ -50,13 +53,18 @@ transport
 reports
 wire
 order
-consent audience results plan
+consent results plan
+preparation
+shuffle
+large
+audience
+overview
 number_list callback
 detection
 message
 templates personal
 phones
-numbering columns sets
+numbering columns number_set sets
 errors
 clock
 """

@@ -387,7 +387,7 @@ def test_a_batch_that_another_run_left_uncertain_long_ago_is_not_repeated_by_one
     planned = book.plan(scope, "elsewhere:1:1.0:a", lambda *_: ([], [new]))
     book.begin_attempt(planned[0], "elsewhere:1:1.0:b", 0.0)
     at("2030-02-01 08:01")
-    Delivery(book, scope, client, concurrency=1, rate=None, split=True).drive(planned, progress=False)
+    Delivery(book, scope, client, concurrency=1, rate=None, split=True).drive([planned], progress=False)
     assert sandbox.sent.empty
     assert counts(ef.results("Tết")) == {"unknown": 50}
 

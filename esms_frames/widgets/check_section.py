@@ -8,10 +8,10 @@ import ipywidgets as widgets
 import pandas as pd
 
 from esms_frames import clock
-from esms_frames.audience import prepare
 from esms_frames.campaign import send
 from esms_frames.message import Message, SmsType
-from esms_frames.planning import plan
+from esms_frames.preparation import prepare
+from esms_frames.preview import plan
 from esms_frames.widgets import draft, fields, markup
 from esms_frames.widgets.draft import Checked, Draft
 from esms_frames.widgets.listing import one_number

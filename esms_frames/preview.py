@@ -1,0 +1,87 @@
+"""Say what a send would do, whatever it is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from esms_frames.client import check_client
+from esms_frames.journal import Journal
+from esms_frames.order import take_order
+from esms_frames.planning import plan_order
+from esms_frames.streaming import is_large, plan_large, take_large_order
+from esms_frames.survey import LargeOrder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Collection, Hashable, Mapping
+
+    import pandas as pd
+
+    from esms_frames.audience import Audience
+    from esms_frames.client import Client
+    from esms_frames.large import LargeAudience
+    from esms_frames.message import Message
+    from esms_frames.order import Order
+    from esms_frames.plan import Plan
+
+
+def plan(
+    data: pd.DataFrame | Audience | LargeAudience,
+    message: Message | Mapping[Any, Message],
+    client: Client | None = None,
+    *,
+    campaign: str | None = None,
+    phone: Hashable | None = None,
+    by: Any = None,
+    exclude: Any = None,
+    journal: Journal | str | os.PathLike[str] | None = None,
+    rules_off: Collection[str] = (),
+    rules_on: Collection[str] = (),
+) -> Plan:
+    """Say what `send` would do with the same arguments, what it would cost, and what would make it fail.
+
+    Nothing is sent, and nothing written but an empty journal where there is none.
+
+    Parameters
+    ----------
+    data, message, campaign, phone, by, exclude, journal, rules_off, rules_on
+        As for `send`.
+    client : Client, optional
+        The gateway that is asked for price, balance, registered brandnames and templates. Without one, these are not
+        known, and what the campaign has sent is that of its one live account.
+
+    Returns
+    -------
+    Plan
+        ``rows``, ``recipients``, ``rejected``, ``batches``, ``encoding``, ``parts``, ``total_parts``, ``price``,
+        ``balance``, ``window``, ``warnings``, ``problems`` and ``messages``.
+
+    Raises
+    ------
+    InvalidInput, JournalError
+        As for `send`, when something handed in can't be used. Too few recipients are one of the plan's ``problems``.
+
+    Notes
+    -----
+    The price is the gateway's: of customer care, its price for one number of each network times how many there are; of
+    advertising, the sum over the batches, or over 20 of them if there are more, scaled. It has the last word when it sends.
+
+    Examples
+    --------
+    >>> import esms_frames as ef
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({"sdt": [f"09018884{n}" for n in range(10, 50)]})
+    >>> message = ef.Message("Cảm ơn quý khách đã mua hàng!", "Baotrixemay")
+    >>> with ef.Sandbox() as sandbox:
+    ...     plan = ef.plan(customers, message, sandbox.client())
+    >>> plan.recipients, plan.parts, plan.price, plan.is_enough, plan.problems
+    (40, 1, Decimal('34000.0000'), True, ())
+    """
+    asked: dict[str, Any] = {"campaign": campaign, "phone": phone, "by": by, "exclude": exclude}
+    asked |= {"rules_off": rules_off, "rules_on": rules_on}
+    take: Callable[..., Order | LargeOrder] = take_large_order if is_large(data) else take_order
+    order = take(data, message, **asked)
+    if client is not None:
+        check_client(client)
+    book = journal if isinstance(journal, Journal) else Journal(journal)
+    return plan_large(order, client, book) if isinstance(order, LargeOrder) else plan_order(order, client, book)
