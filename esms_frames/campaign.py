@@ -65,8 +65,9 @@ def send(
 
     Parameters
     ----------
-    data : DataFrame or Audience
-        The customers as they are, or what `prepare` made of them. It is not changed.
+    data : DataFrame, Dask DataFrame, Audience or LargeAudience
+        The customers as they are, or what `prepare` made of them. It is not changed. Of a Dask DataFrame or a
+        `LargeAudience` 1,000,000 numbers at a time are written down and sent, so that memory does not grow with the rows.
     message : Message or dict of one for each segment
         The text and how it is sent. Of several, each goes to the rows of its segment (see `by`); rows of a segment without
         a message are ``excluded``.
@@ -103,7 +104,9 @@ def send(
     Returns
     -------
     DataFrame
-        One row for each row of `data`, with the same index: ``phone``, ``network``, ``status``, ``reason``, ``batch``,
+        Of a Dask DataFrame or a `LargeAudience`, a Dask DataFrame that is the same: it reads what became of each partition
+        from the audience's folder when it is asked, and needs no journal for it. One row for each row of `data`, with the
+        same index: ``phone``, ``network``, ``status``, ``reason``, ``batch``,
         ``request_id``, ``sms_id``, ``code``, ``attempts``, ``sent_at``; the dtypes are those of `results_frame`.
         A refusal that concerns one batch leaves the others alone. One that concerns the message or the account ends the
         run, and so do a gateway that can't be reached and three batches in a row without an answer: what is left is
@@ -135,6 +138,12 @@ def send(
     left and holds somebody who is excluded now, is not to be contacted or has had enough advertising, or all of whom are in
     `data` with another text, is replaced: an exclude list that has grown and a text that was corrected are respected. An
     uncertain one that holds somebody who is excluded now is not tried again.
+
+    Of a Dask DataFrame or a `LargeAudience`, everybody is looked at before anything is sent, so that checks, price and the
+    sizes of batches are those of the whole, and then the batches of a piece are in the journal before its first byte leaves.
+    Who has come into another run's batch or onto the do-not-contact list meanwhile is left out when the piece's turn comes;
+    where that leaves too few for a batch, they go with a later piece. What a run that has ended did not come to is
+    ``not_sent`` and in no batch; the same send again goes on from there, while `resume` finishes what is in batches only.
 
     A half of a batch is a batch: it is in the journal before it leaves, in the same transaction that settles the whole, so
     that nobody is in two that are sent. Only a batch that was certainly not taken is split.
@@ -255,8 +264,8 @@ def results(
     ----------
     campaign : str
         The campaign's name.
-    data : DataFrame or Audience, optional
-        The customers again, to have a row for each of theirs. Without it there is a row for each number of the campaign.
+    data : DataFrame, Dask DataFrame, Audience or LargeAudience, optional
+        The customers again, to have a row for each of theirs; of Dask's, results are Dask's too. Without it there is a row for each number of the campaign.
     journal : Journal, str or path-like, optional
         As for `send`.
     client : Client, optional

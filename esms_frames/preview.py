@@ -45,7 +45,7 @@ def plan(
     Parameters
     ----------
     data, message, campaign, phone, by, exclude, journal, rules_off, rules_on
-        As for `send`.
+        As for `send`. An audience larger than memory is gone through, and its folder holds the numbers meanwhile.
     client : Client, optional
         The gateway that is asked for price, balance, registered brandnames and templates. Without one, these are not
         known, and what the campaign has sent is that of its one live account.

@@ -158,6 +158,11 @@ def is_tracked(frame: pd.DataFrame) -> bool:
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series[Any]:
     """Give a column of the results out of a frame, or say what is missing."""
+    if not isinstance(frame, pd.DataFrame) and type(frame).__module__.partition(".")[0].startswith("dask"):
+        raise InvalidInput(
+            "These results are a Dask DataFrame, and pandas' are needed: take a part of them that fits into memory, like "
+            "results.partitions[0].compute(), or the columns that are needed."
+        )
     if not isinstance(frame, pd.DataFrame):
         raise InvalidInput(f"results must be a DataFrame, not {type(frame).__name__}: pass what ef.send returned.")
     label = held_as(frame, name)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import dask
 import dask.dataframe as dd
@@ -14,9 +18,10 @@ import spellings
 from conftest import FIFTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_resume import Die, dying
 
 import esms_frames as ef
-from esms_frames import large, survey
+from esms_frames import large, phones, pieces, survey
 
 
 def split_up(df, cuts):
@@ -125,3 +130,261 @@ def test_the_results_of_a_streamed_send_are_those_of_pandas(message, by):
         assert (one["sms_id"].isna() == whole["sms_id"].isna()).all()
     assert sorted(pandas[3]["phone"]) == sorted(dask_[3]["phone"])
     assert dask_[3]["phone"].is_unique
+
+
+def test_a_plan_says_what_pandas_would(client, message, small_pieces):
+    df = pd.DataFrame({"sdt": [*spellings.mixed(1000, seed=6), *many(700)["sdt"]]})
+    run(many(150), message, client, campaign="Tết")
+    with_pandas = ef.plan(df, message, client, campaign="Tết")
+    with_dask = ef.plan(prepared(df, max_batch=5000), message, client, campaign="Tết")
+    assert (repr(with_dask), with_dask.batches) == (repr(with_pandas), with_pandas.batches)
+    pd.testing.assert_frame_equal(with_dask.messages, with_pandas.messages)
+    few = ef.plan(prepared(many(160)), message, client, campaign="Tết")
+    assert few.recipients == 0
+    assert any("Only 10 of the numbers" in str(reason) for reason in few.rejected["reason"])
+
+
+def test_who_is_new_is_put_together_over_all_pieces(sandbox, client, message, small_pieces):
+    df = many(3000)
+    run(df[np.arange(3000) % 20 > 0], message, client, campaign="Tết")
+    results = run(prepared(df), message, client, campaign="Tết")
+    assert counts(results.compute()) == {"accepted": 150, "already_sent": 2850}
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_whom_another_run_leaves_too_few_of_in_a_piece_are_sent_with_a_later_one(
+    sandbox, client, message, small_pieces
+):
+    df = many(1500)
+    taken = []
+
+    def take_most_of_the_second_piece(_progress):
+        if not taken:
+            taken.append(run(df[300:590], message, sandbox.client(), campaign="Tết"))
+
+    results = run(prepared(df), message, client, campaign="Tết", progress=take_most_of_the_second_piece).compute()
+    assert counts(results) == {"accepted": 1210, "already_sent": 290}
+    assert sandbox.sent["phone"].is_unique
+
+
+def test_a_text_that_was_corrected_after_a_crash_goes_to_all_of_a_batch_wherever_they_are(
+    sandbox, client, message, small_pieces
+):
+    df = many(1200)
+    with dying(client, 0, after=False), pytest.raises(Die):
+        run(prepared(df), message, client, campaign="Tết", checks=False)
+    mixed = df.sample(frac=1, random_state=2, ignore_index=True)
+    results = run(prepared(mixed), ef.Message("Sua lai", "Baotrixemay"), client, campaign="Tết").compute()
+    assert counts(results) == {"accepted": 1200}
+    assert sandbox.sent["phone"].is_unique
+    # What was under way when it died may have left: it is finished as it was.
+    assert sandbox.sent["content"].value_counts().to_dict() == {"Sua lai": 1100, message.content: 100}
+
+
+def test_an_exclude_list_that_has_grown_since_a_crash_is_respected(sandbox, client, message, small_pieces):
+    df = many(1200)
+    with dying(client, 0, after=False), pytest.raises(Die):
+        run(prepared(df), message, client, campaign="Tết", checks=False)
+    results = run(prepared(df, exclude=["0900000150", "0900000900"]), message, client, campaign="Tết").compute()
+    assert counts(results) == {"accepted": 1198, "excluded": 2}
+    assert len(sandbox.sent) == 1198
+    assert sandbox.sent["phone"].is_unique
+
+
+KILLED = """
+import os, sys
+import dask.dataframe as dd
+import pandas as pd
+import esms_frames as ef
+from esms_frames import survey
+
+survey.PIECE = 300
+real, calls = ef.Client.send, []
+
+def send(self, *arguments, **options):
+    calls.append(1)
+    if len(calls) == 5 and sys.argv[1] == "before":
+        os._exit(9)
+    answer = real(self, *arguments, **options)
+    if len(calls) == 5:
+        os._exit(9)
+    return answer
+
+ef.Client.send = send
+customers = pd.DataFrame({"sdt": [f"09{n:08d}" for n in range(1200)]})
+audience = ef.prepare(dd.from_pandas(customers, npartitions=3), max_batch=100)
+message = ef.Message("Cam on quy khach da mua hang!", "Baotrixemay")
+ef.send(audience, message, ef.Client.from_env(), campaign="big", checks=False, progress=False, rate=None, concurrency=1)
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_streamed_send_that_is_killed_and_run_again_texts_everybody_once(message, small_pieces, when):
+    with ef.Sandbox(balance=10**12) as sandbox:
+        keys = {"ESMS_API_KEY": sandbox.api_key, "ESMS_SECRET_KEY": sandbox.secret_key, "ESMS_BASE_URL": sandbox.url}
+        killed = subprocess.run([sys.executable, "-c", KILLED, when], env=os.environ | keys, check=False)
+        assert killed.returncode == 9
+        assert len(sandbox.sent) == (400 if when == "before" else 500)
+        planned = ef.Journal().campaigns()["numbers"].item()
+        assert planned == 600  # two pieces of three batches, and no more
+        grown = many(1500).sample(frac=1, random_state=1, ignore_index=True)
+        results = run(prepared(grown), message, sandbox.client(), campaign="big").compute()
+        assert counts(results) == {"accepted": 1100, "already_sent": 400}
+        assert sorted(sandbox.sent["phone"]) == many(1500)["sdt"].tolist()
+
+
+def test_no_more_than_a_piece_is_in_memory(sandbox, client, message, small_pieces, monkeypatch):
+    sizes = []
+
+    def spied(groups, excluded, known, *others):
+        sizes.append(sum(len(some.numbers) for some in [*groups, *known.batches]))
+        return real(groups, excluded, known, *others)
+
+    real = pieces.allocate
+    monkeypatch.setattr(pieces, "allocate", spied)
+    read = []
+    real_read = phones.read
+    monkeypatch.setattr(phones, "read", lambda column: read.append(len(column)) or real_read(column))
+    audience = prepared(many(4000), partitions=8)
+    results = run(audience, message, client, campaign="Tết")
+    again = run(audience, message, client, campaign="Tết")
+    assert counts(results.compute()) == {"accepted": 4000}
+    assert counts(again.compute()) == {"already_sent": 4000}
+    assert max(sizes) <= 300
+    assert max(read) <= 500
+    assert max(len(batch) for batch in audience.batches) == 100
+
+
+def test_the_results_hold_no_key_and_need_neither_journal_nor_gateway(sandbox, message, tmp_path):
+    journal = ef.Journal(tmp_path / "journal.sqlite")
+    client = sandbox.client()
+    results = run(prepared(many(300)), message, client, campaign="Tết", journal=journal)
+    journal.close()
+    (tmp_path / "journal.sqlite").unlink()
+    written = pickle.dumps(results)
+    assert not [key for key in (sandbox.api_key, sandbox.secret_key) if key.encode() in written]
+    assert counts(pickle.loads(written).compute()) == {"accepted": 300}
+
+
+# What else is promised
+
+
+def test_known_divisions_stay_so_that_customers_join_their_results(client, message):
+    customers = dd.from_pandas(many(400), npartitions=4)
+    results = run(ef.prepare(customers), message, client)
+    assert results.divisions == customers.divisions
+    joined = customers.join(results).compute()
+    assert (joined["sdt"] == joined["phone"]).all()
+
+
+def test_an_audience_is_where_it_was_asked_for_and_nothing_else_is_left(client, message, tmp_path):
+    for _ in range(2):
+        audience = prepared(many(300), folder=tmp_path / "there")
+        assert audience.folder.parent == tmp_path / "there"
+        run(audience, message, client)
+        assert sorted(path.name[:7] for path in audience.folder.iterdir()) == ["frame", "numbers", "results"]
+    files = sorted((audience.folder / "frame").glob("*.parquet"))
+    assert pd.concat(map(pd.read_parquet, files))["phone"].tolist() == many(300)["sdt"].tolist()
+
+
+def test_a_temporary_audience_goes_with_the_process():
+    code = (
+        "import dask.dataframe as dd, pandas as pd, esms_frames as ef;"
+        "df = pd.DataFrame({'sdt': [f'09{n:08d}' for n in range(50)]});"
+        "print(ef.prepare(dd.from_pandas(df, npartitions=2)).folder)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not Path(shown.stdout.strip()).exists()
+
+
+def test_the_phone_column_is_found_by_its_content_in_some_partitions():
+    df = pd.DataFrame({"a": range(100), "b": [None] * 50 + FIFTY, "c": "x"})
+    assert prepared(df, partitions=2).column == "b"
+    with pytest.raises(ef.PhoneColumnError, match="looks like phone numbers"):
+        prepared(df.drop(columns="b"))
+
+
+def test_segments_of_a_dask_series_and_one_text_for_all_segments(sandbox, client, message):
+    df = many(200).assign(seg=["a", "b"] * 100)
+    customers = dd.from_pandas(df, npartitions=3)
+    audience = ef.prepare(customers[["sdt"]], by=customers["seg"])
+    assert dict(audience.by_segment()) == {"a": 100, "b": 100}
+    results = run(audience, message, client)
+    assert results.compute()["batch"].tolist() == [1] * 200
+    assert sandbox.sent["phone"].tolist() == df["sdt"].tolist()
+
+
+def test_advertising_keeps_its_rules(sandbox, client, at):
+    at("2030-01-31 12:00")
+    text = ef.Message("Giam gia", "QC_ONLINE", "advertising")
+    for n in range(3):
+        run(many(60), text, client, campaign=f"earlier {n}")
+    journal = ef.Journal()
+    journal.do_not_contact.add(many(10, start=100)["sdt"])
+    found = [run(data, text, client, campaign=f"now {n}") for n, data in enumerate((many(200), prepared(many(200))))]
+    assert counts(found[1].compute()) == {"accepted": 130, "capped": 60, "excluded": 10}
+    columns = ["status", "reason"]
+    pd.testing.assert_frame_equal(found[1].compute()[columns], found[0][columns])
+    at("2030-01-31 23:00")
+    with pytest.raises(ef.WouldFail, match="from 07:00"):
+        run(prepared(many(200, start=5000)), text, client, campaign="at night")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"phone": "nope"}, "no column 'nope'"),
+        ({"by": "nope"}, "no such column"),
+        ({"by": ["a"] * 100}, "by is a list"),
+        ({"exclude": "itself"}, r"exclude\.compute"),
+        ({"by": "itself"}, "by is a Dask collection of 1 partitions"),
+        ({"folder": __file__}, "folder .* can't be written to"),
+        ({"folder": 7}, "folder 7 can't be written to"),
+        ({"min_batch": 200, "max_batch": 5000}, "Only 100 of 100 rows"),
+        ({"min_batch": 50, "max_batch": 60}, "raise max_batch"),
+    ],
+)
+def test_bad_input_is_one_sentence(options, says):
+    customers = dd.from_pandas(many(100), npartitions=2)
+    itself = dd.from_pandas(many(100)["sdt"], npartitions=1)
+    given_ = {name: itself if value == "itself" else value for name, value in options.items()}
+    with pytest.raises(ef.InvalidInput, match=says) as error:
+        ef.prepare(customers, **given_)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_for_one_kind_of_data_only_is_said_so(client, message, monkeypatch):
+    with pytest.raises(ef.InvalidInput, match="folder is for a Dask DataFrame"):
+        ef.prepare(many(100), folder="there")
+    with pytest.raises(ef.InvalidInput, match=r"give them to ef\.prepare"):
+        run(prepared(many(100)), message, client, exclude=["0900000000"])
+    results = run(prepared(many(100)), message, client)
+    with pytest.raises(ef.InvalidInput, match=r"results\.partitions\[0\]"):
+        ef.track(results, client)
+    monkeypatch.setitem(sys.modules, "esms_frames.shuffle", None)
+    monkeypatch.delattr(ef, "shuffle", raising=False)
+    with pytest.raises(ef.InvalidInput, match=r'pip install "esms-frames\[dask\]"'):
+        prepared(many(100))
+
+
+def test_pandas_users_do_not_load_dask():
+    code = (
+        "import sys, pandas as pd, esms_frames as ef; ef.prepare(pd.DataFrame({'sdt': ['0901888484']}), min_batch=1);"
+    )
+    code += "ef.send, ef.LargeAudience; print('dask' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
+
+
+def test_the_workers_of_a_cluster_do_the_work(client, message, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    df = pd.DataFrame({"sdt": spellings.mixed(3000, seed=9), "seg": ["a", "b", "c"] * 1000})
+    with (
+        dask.config.set({"dataframe.convert-string": False}),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster),
+    ):
+        audience = prepared(df, by="seg", partitions=5, folder=tmp_path)
+        assert_same(audience, ef.prepare(df, by="seg", max_batch=100))
+        results = run(audience, message, client)
+        assert counts(results.compute())["accepted"] == audience.counts["ready"]
