@@ -140,10 +140,11 @@ def send(
     uncertain one that holds somebody who is excluded now is not tried again.
 
     Of a Dask DataFrame or a `LargeAudience`, everybody is looked at before anything is sent, so that checks, price and the
-    sizes of batches are those of the whole, and then the batches of a piece are in the journal before its first byte leaves.
-    Who has come into another run's batch or onto the do-not-contact list meanwhile is left out when the piece's turn comes;
-    where that leaves too few for a batch, they go with a later piece. What a run that has ended did not come to is
-    ``not_sent`` and in no batch; the same send again goes on from there, while `resume` finishes what is in batches only.
+    sizes of batches are those of the whole; then the batches of each piece are in the journal before its first byte
+    leaves. Who has come into another run's batch or onto the do-not-contact list meanwhile is left out when the piece's
+    turn comes; where that leaves too few for a batch, they go with a later piece. What a run that has ended did not come
+    to is ``not_sent`` and in no batch; the same send again goes on from there, while `resume` finishes what is in batches
+    only.
 
     A half of a batch is a batch: it is in the journal before it leaves, in the same transaction that settles the whole, so
     that nobody is in two that are sent. Only a batch that was certainly not taken is split.
@@ -265,7 +266,8 @@ def results(
     campaign : str
         The campaign's name.
     data : DataFrame, Dask DataFrame, Audience or LargeAudience, optional
-        The customers again, to have a row for each of theirs; of Dask's, results are Dask's too. Without it there is a row for each number of the campaign.
+        The customers again, to have a row for each of theirs; of Dask's, results are Dask's too. Without it there is a row
+        for each number of the campaign.
     journal : Journal, str or path-like, optional
         As for `send`.
     client : Client, optional

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -318,3 +319,21 @@ def test_nobody_is_no_batch_whatever_the_floor():
 def test_once_ids_were_forgotten_the_same_numbers_get_another():
     some = np.arange(901888410, 901888460, dtype=np.int32)
     assert request_id("a", some, ["forgotten-1"]) != request_id("a", some)
+
+
+def test_of_a_piece_those_who_have_it_by_batches_that_are_not_read_get_no_second_one():
+    there = replace(known(), settled=lambda some: some < 4)
+    decided = allocate([group(range(10))], numbers(), there, "Tết", 5)
+    assert added(decided) == [4, 5, 6, 7, 8, 9]
+
+
+def test_where_batches_end_holds_if_all_get_one_and_else_they_are_equal():
+    some = replace(group(range(9)), ends=(4, 9))
+    assert [len(new.numbers) for new in allocate([some], numbers(), known(), "Tết", 5).added] == [4, 5]
+    there = replace(known(), settled=lambda which: which < 1)
+    assert [len(new.numbers) for new in allocate([some], numbers(), there, "Tết", 5).added] == [4, 4]
+
+
+def test_who_is_too_few_is_named_for_a_later_piece():
+    decided = decide([group(range(2))])
+    assert {key.message: few.tolist() for key, few in decided.stranded.items()} == {CARE: [0, 1]}

@@ -12,6 +12,7 @@ from conftest import FIFTY, write_batch
 import esms_frames as ef
 from esms_frames import clock
 from esms_frames.history import advertised
+from esms_frames.number_set import NumberSet
 
 DAY = timedelta(days=1)
 LIVE, OTHER, REHEARSAL = ("rest.esms.vn", "a"), ("rest.esms.vn", "b"), ("sandbox", "a")
@@ -133,3 +134,15 @@ def test_a_million_messages_are_read_in_seconds(journal, now):
     print(f"{took:.2f} s")
     assert len(numbers) == len(seconds) == 1_000_000
     assert took < 10
+
+
+def test_with_the_numbers_that_matter_others_are_left_out_and_what_the_campaign_itself_sent(journal, now):
+    write_batch(journal, "accepted", times={"sent_at": now})
+    write_batch(journal, "accepted", times={"sent_at": now}, campaign="another")
+    among = NumberSet()
+    among.add(np.array([int(phone) for phone in FIFTY[:3]], dtype=np.int32))
+    scope = journal.scope("another", *LIVE)
+    with journal._database.begin() as connection:
+        numbers, seconds = advertised(connection, scope, now - DAY, now + DAY, (), among)
+    assert [f"0{number}" for number in numbers] == FIFTY[:3]
+    assert len(seconds) == 3

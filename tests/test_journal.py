@@ -491,3 +491,14 @@ def test_an_address_that_is_none_is_one_sentence_and_not_shown():
     with pytest.raises(ef.JournalError, match="no database URL") as caught:
         ef.Journal("://someone:password@host")
     assert "password" not in str(caught.value)
+
+
+def test_a_campaign_is_read_some_batches_at_once_as_it_is_read_as_a_whole(journal, monkeypatch):
+    monkeypatch.setattr("esms_frames.journal._AT_ONCE", 2)
+    for status in ("accepted", "withdrawn", "planned", "split", "unknown", "refused"):
+        write_batch(journal, status)
+    scope = journal.scopes("Tet")[0]
+    whole = [batch.id for batch in journal.batches(scope)]
+    assert [batch.id for batch in journal.each_batch(scope)] == whole
+    assert [batch.status for batch in journal.unfinished(scope)] == ["planned", "unknown"]
+    assert len(whole) == 4

@@ -76,6 +76,16 @@ def test_dask_and_pandas_make_the_same_audience(data):
         assert_same(ef.prepare(split_up(df, cuts), "sdt", **options), ef.prepare(df, "sdt", **options))
 
 
+def test_batches_are_numbered_and_equal_over_the_whole():
+    df = pd.DataFrame({"sdt": spellings.mixed(3000, seed=8), "seg": ["vip", "new", "old"] * 1000})
+    for by in (None, "seg"):
+        large, small = prepared(df, by=by, partitions=7), ef.prepare(df, by=by, max_batch=100)
+        assert_same(large, small)
+        assert repr(large).splitlines()[0].removeprefix("<Large") == repr(small).splitlines()[0].removeprefix("<")
+        assert "".join(large._repr_html_().split()) == "".join(small._repr_html_().split())
+        pd.testing.assert_frame_equal(large.ready.compute(), small.ready)
+
+
 # Sending
 
 
