@@ -81,7 +81,7 @@ def advertised(
         query = query.where(sa.or_(batches.c.campaign_id != scope.id, batches.c.status.not_in(SETTLED)))
     left_out, now = frozenset(but), clock.now()
     numbers, seconds = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
-    for some in connection.execute(query).yield_per(_AT_ONCE).partitions():
+    for some in connection.execute(query, execution_options={"yield_per": _AT_ONCE}).partitions():
         rows = [row for row in some if row.id not in left_out and row.phones]
         moments = [_moment(row.status, row.send_at, row.sent_at, now) for row in rows]
         found = numbers_in(" ".join([row.phones for row in rows]))
