@@ -133,4 +133,5 @@ def drafted_large(ddf: Any, phone: Hashable | None = None, **options: Any) -> La
         raise InvalidInput(
             'A Dask DataFrame needs all of Dask, in a recent version: pip install "esms-frames[dask]".'
         ) from None
-    return shuffle.drafted_large(ddf, phone, **options)
+    limits = {"min_batch": MIN_BATCH, "max_batch": MAX_BATCH}
+    return shuffle.drafted_large(ddf, phone, **(limits | options))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dask
 import dask.dataframe as dd
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,6 +153,25 @@ def test_a_plan_says_what_pandas_would(client, message, small_pieces):
     few = ef.plan(prepared(many(160)), message, client, campaign="Tết")
     assert few.recipients == 0
     assert any("Only 10 of the numbers" in str(reason) for reason in few.rejected["reason"])
+
+
+def test_a_dask_dataframe_may_be_planned_sent_and_looked_up_as_it_is(sandbox, client, message):
+    customers = dd.from_pandas(many(120).assign(name="x"), npartitions=2)
+    assert ef.plan(customers, message, client, exclude=["0900000001"]).recipients == 119
+    results = run(customers, message, client, campaign="Tết", phone="sdt", exclude=["0900000001"])
+    assert counts(results.compute()) == {"accepted": 119, "excluded": 1}
+    assert counts(ef.results("Tết", customers).compute()) == {"accepted": 119, "not_sent": 1}
+    assert len(sandbox.sent) == 119
+
+
+def test_what_a_run_that_ended_did_not_come_to_is_not_sent_and_the_next_goes_on(message, small_pieces):
+    with ef.Sandbox(balance=450 * 850, prices={}) as sandbox:
+        results = run(prepared(many(1200)), message, sandbox.client(), campaign="Tết", checks=False).compute()
+        assert counts(results) == {"accepted": 400, "refused": 100, "not_sent": 700}
+        left = results[results["status"] == "not_sent"]
+        assert left["reason"].str.contains("code 103").all()
+        assert left["batch"].isna().sum() == 600  # of the pieces that were not begun
+        assert len(sandbox.sent) == 400
 
 
 def test_who_is_new_is_put_together_over_all_pieces(sandbox, client, message, small_pieces):
@@ -387,7 +407,6 @@ def test_pandas_users_do_not_load_dask():
 
 
 def test_the_workers_of_a_cluster_do_the_work(client, message, tmp_path):
-    distributed = pytest.importorskip("distributed")
     df = pd.DataFrame({"sdt": spellings.mixed(3000, seed=9), "seg": ["a", "b", "c"] * 1000})
     with (
         dask.config.set({"dataframe.convert-string": False}),
