@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,8 @@ class Known:
     """The numbers of the do-not-contact list."""
     advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
     """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
+    now: datetime = field(default_factory=clock.now)
+    """The present moment by the journal's clock."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ class Attempt:
     started_at: datetime
 
 
-def row_of(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]:
-    """Write a new batch as a row, planned by a run."""
+def row_of(scope: Scope, run: str, batch: NewBatch, number: int, now: datetime) -> dict[str, Any]:
+    """Write a new batch as a row, planned by a run at a moment."""
     message = batch.message
     return {
         "campaign_id": scope.id,
@@ -104,7 +106,7 @@ def row_of(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, An
         "status": "planned",
         "planned_by": run,
         "attempts": 0,
-        "created_at": text_of(clock.now()),
+        "created_at": text_of(now),
         "content": message.content,
         "brandname": message.brandname,
         "sms_type": str(message.sms_type),

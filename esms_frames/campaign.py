@@ -316,11 +316,11 @@ def _run(
     def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
         # What `settle` left open may have been sent, by a run that an older copy of a journal does not know of: it stays.
         certain = [
-            batch if may_be_sent(batch, batch.uncertain_since) else replace(batch, is_abandoned=False)
+            batch if may_be_sent(batch, batch.uncertain_since, known.now) else replace(batch, is_abandoned=False)
             for batch in known.batches
         ]
         decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
-        check_hours(decided.added)
+        check_hours(decided.added, known.now)
         delivery.held_back.update(decided.held)
         left_out[:] = decided.left_out
         return decided.withdrawn, decided.added

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
-from esms_frames import clock
+from esms_frames import transaction
 from esms_frames.client import SANDBOX
 from esms_frames.message import SmsType
 from esms_frames.schema import batches, campaigns, count_in, numbers_in, text_of
@@ -69,7 +69,7 @@ def advertised(
     )
     left_out = frozenset(but)
     rows = [row for row in connection.execute(query) if row.id not in left_out and row.phones]
-    now = clock.now()
+    now = transaction.now(connection)
     moments = [_moment(row.status, row.send_at, row.sent_at, now) for row in rows]
     numbers = numbers_in(" ".join([row.phones for row in rows]))
     seconds = np.array([int(moment.timestamp()) for moment in moments], dtype=np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from esms_frames import callback_store, clock, columns, erasure, schema
+from esms_frames import callback_store, columns, erasure, schema
 from esms_frames.batch import Attempt, Batch, Known, NewBatch, batch_of, row_of
 from esms_frames.consent import in_vietnam
 from esms_frames.database import Database
@@ -31,6 +30,8 @@ from esms_frames.schema import (
     phones_of,
     text_of,
 )
+from esms_frames.transaction import Lock, insert, now, take
+from esms_frames.transaction import seconds as seconds_of
 
 if TYPE_CHECKING:
     import os
@@ -78,9 +79,12 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._database = Database(path)
-        with self._database.begin() as connection:
+
+        def make(connection: sa.Connection) -> None:
             schema.migrate(connection, self._database.where)
-            self._database.check_locks()
+            self._database.check(connection)
+
+        self._database.transact(make)
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.where}>"
@@ -161,9 +165,12 @@ class Journal:
             .group_by(campaigns.c.id)
             .order_by(campaigns.c.id.desc())
         )
-        with self._database.begin() as connection:
+
+        def look(connection: sa.Connection) -> tuple[list[str], Sequence[Any]]:
             found = connection.execute(query)
-            names, rows = list(found.keys()), found.all()
+            return list(found.keys()), found.all()
+
+        names, rows = self._database.transact(look)
         values = {name: [row[place] for row in rows] for place, name in enumerate(names)}
         return pd.DataFrame({name: _column(name, values[name]) for name in names})
 
@@ -229,8 +236,12 @@ class Journal:
         (0, True)
         """
         found = read_list(numbers, "numbers", of_record=True)
-        with self._database.begin() as connection:
-            table = erasure.forget(connection, found, busy(connection))
+
+        def erase(connection: sa.Connection) -> pd.DataFrame:
+            take(connection, Lock.PEOPLE)
+            return erasure.forget(connection, found, busy(connection))
+
+        table = self._database.transact(erase, again=False)
         self._database.scrub()
         return table
 
@@ -270,9 +281,12 @@ class Journal:
         >>> len(journal.prune(before="2025-12-31"))
         0
         """
-        limit = _checked_limit(before)
-        with self._database.begin() as connection:
-            table = erasure.prune(connection, limit)
+
+        def erase(connection: sa.Connection) -> pd.DataFrame:
+            take(connection, Lock.PEOPLE)
+            return erasure.prune(connection, _checked_limit(before, now(connection)))
+
+        table = self._database.transact(erase, again=False)
         self._database.scrub()
         return table
 
@@ -329,55 +343,82 @@ class Journal:
     def scope(self, name: str, gateway: str, account: str, *, begin: bool = True) -> Scope:
         """Find a campaign, or begin it; where it is not to be begun, one that is not there has the id 0."""
         key = {"name": name, "gateway": gateway, "account": account}
-        with self._database.begin() as connection:
-            ids = sa.select(campaigns.c.id).filter_by(**key)
-            if begin and connection.execute(ids).first() is None:
-                connection.execute(sa.insert(campaigns).values(**key, created_at=text_of(clock.now())))
-            return Scope(connection.execute(ids).scalar() or 0, **key)
+        ids = sa.select(campaigns.c.id).filter_by(**key)
+
+        def find(connection: sa.Connection) -> Scope:
+            there = connection.execute(ids).scalar()
+            if there is None and begin:
+                row = {**key, "created_at": text_of(now(connection))}
+                connection.execute(insert(connection, campaigns).values(row).on_conflict_do_nothing())
+                there = connection.execute(ids).scalar()
+            return Scope(there or 0, **key)
+
+        return self._database.transact(find)
 
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
         query = sa.select(campaigns).where(campaigns.c.name == name).order_by(campaigns.c.id.desc())
-        with self._database.begin() as connection:
-            return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
+        rows = self._database.transact(lambda connection: connection.execute(query).all())
+        return [Scope(row.id, row.name, row.gateway, row.account) for row in rows]
+
+    def now(self) -> datetime:
+        """Give the present moment by the clock that all times of the journal are of, in Vietnam time."""
+        return self._database.now()
 
     def batches(self, scope: Scope) -> list[Batch]:
         """Read the batches of a campaign in the order of their numbers, those withdrawn or split left out."""
-        with self._database.begin() as connection:
-            return self._read(connection, scope)
+        return self._database.transact(lambda connection: self._read(connection, scope))
 
     def consult(self, scope: Scope, consider: Callable[[Known], T]) -> T:
         """Let a function consider what the journal knows, and give what it makes of that; nothing is written."""
-        with self._database.begin() as connection:
-            return consider(self._known(connection, scope))
+        return self._database.transact(
+            lambda connection: consider(self._known(connection, scope, self._read(connection, scope)))
+        )
 
     def plan(
         self, scope: Scope, run: str, decide: Callable[[Known], tuple[Sequence[Batch], Sequence[NewBatch]]]
     ) -> list[Batch]:
         """Let a function decide which batches to withdraw and which to add; write that.
 
-        It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and
-        numbers are on disk.
+        It is one transaction, and one plan at a time whatever the campaign, so that of two runs the second decides
+        knowing what the first has: within a campaign nobody is in two batches, and the daily cap holds over all of them.
+        Afterwards batches and numbers are on disk.
         """
-        with self._database.begin() as connection:
-            if connection.dialect.name != "sqlite":
-                connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            withdrawn, added = decide(self._known(connection, scope))
+        written: list[set[tuple[int, str]]] = []  # what a commit was to write whose answer got lost
+
+        def write(connection: sa.Connection) -> list[Batch]:
+            take(connection, Lock.PEOPLE)
+            _take_campaign(connection, scope)
+            # What may be withdrawn is locked before it is decided: else another run could begin to send it between the
+            # decision and its writing. What is being sent by then is seen as such.
+            unfinished = sa.select(batches.c.id).where(
+                batches.c.campaign_id == scope.id, batches.c.status.in_(UNFINISHED)
+            )
+            connection.execute(unfinished.order_by(batches.c.id).with_for_update()).all()
+            there = self._read(connection, scope)
+            if written and written[-1] & {(batch.id, batch.request_id) for batch in there}:
+                return there
+            withdrawn, added = decide(self._known(connection, scope, there))
             for batch in withdrawn:
                 connection.execute(
                     sa.update(batches)
                     .where(batches.c.id == batch.id, batches.c.status == "planned")
                     .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
                 )
-            self._add(connection, scope, run, added)
-            return self._read(connection, scope)
+            numbers = set(self._add(connection, scope, run, added))
+            planned = self._read(connection, scope)
+            written.append({(batch.id, batch.request_id) for batch in planned if batch.number in numbers})
+            return planned
 
-    def _known(self, connection: sa.Connection, scope: Scope) -> Known:
+        return self._database.transact(write)
+
+    def _known(self, connection: sa.Connection, scope: Scope, there: list[Batch]) -> Known:
         return Known(
-            batches=self._read(connection, scope),
+            batches=there,
             request_ids=_request_ids(connection, scope),
             do_not_contact=lambda: self.do_not_contact.numbers(connection),
             advertised=lambda since, until, but: advertised(connection, scope, since, until, but),
+            now=now(connection),
         )
 
     def _add(
@@ -392,7 +433,8 @@ class Journal:
         query = sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
         highest = connection.execute(query).scalar() or 0
         numbers = [highest + place for place, _ in enumerate(added, start=1)]
-        rows = [row_of(scope, run, batch, number) for batch, number in zip(added, numbers, strict=True)]
+        moment = now(connection)
+        rows = [row_of(scope, run, batch, number, moment) for batch, number in zip(added, numbers, strict=True)]
         if rows:
             connection.execute(sa.insert(batches), [{**row, "split_from": split_from} for row in rows])
         return numbers
@@ -403,7 +445,11 @@ class Journal:
         `seconds` is how long the claim is good for, if the process lives so long. This is on disk before it returns,
         so that a crash afterwards leaves the batch uncertain and never forgotten.
         """
-        with self._database.begin() as connection:
+        begun: list[Attempt] = []  # what a commit was to write whose answer got lost
+
+        def begin(connection: sa.Connection) -> Attempt | None:
+            # Of several runs the first gets the row; the others wait for its commit, which is at once, and see its claim.
+            # So SKIP LOCKED is not needed, for each asks for one batch by its id.
             held = connection.execute(
                 sa.select(
                     batches.c.status,
@@ -416,11 +462,13 @@ class Journal:
                 .where(batches.c.id == batch.id)
                 .with_for_update()
             ).one()
-            if held.status not in UNFINISHED or not claimable(held.holder, held.held_until, run):
+            if begun and _is_there(connection, begun[-1], run):
+                return begun[-1]
+            if held.status not in UNFINISHED or not claimable(connection, held.holder, held.held_until, run):
                 return None
             if held.phones != phones_of(batch.numbers):  # somebody was forgotten since the batch was read
                 return None
-            now = clock.now()
+            moment = now(connection)
             earlier = set(
                 connection.execute(sa.select(attempts.c.outcome).where(attempts.c.batch_id == batch.id)).scalars()
             )
@@ -430,27 +478,32 @@ class Journal:
                 .values(
                     status="sending",
                     holder=run,
-                    held_until=time.time() + seconds,
+                    held_until=seconds_of(connection) + seconds,
                     attempts=held.attempts + 1,
-                    sent_at=text_of(now),
-                    uncertain_since=held.uncertain_since or text_of(now),
+                    sent_at=text_of(moment),
+                    uncertain_since=held.uncertain_since or text_of(moment),
                 )
             )
             written = connection.execute(
                 sa.insert(attempts).values(
-                    batch_id=batch.id, number=held.attempts + 1, run=run, started_at=text_of(now)
+                    batch_id=batch.id, number=held.attempts + 1, run=run, started_at=text_of(moment)
                 )
             )
             (attempt_id,) = written.inserted_primary_key or (0,)
-            return Attempt(
-                id=attempt_id,
-                batch_id=batch.id,
-                number=held.attempts + 1,
-                uncertain_before=moment_of(held.uncertain_since),
-                unanswered_before=bool(earlier & {None, "unanswered"}),
-                refused_before="refused" in earlier,
-                started_at=now,
+            begun.append(
+                Attempt(
+                    id=attempt_id,
+                    batch_id=batch.id,
+                    number=held.attempts + 1,
+                    uncertain_before=moment_of(held.uncertain_since),
+                    unanswered_before=bool(earlier & {None, "unanswered"}),
+                    refused_before="refused" in earlier,
+                    started_at=moment,
+                )
             )
+            return begun[-1]
+
+        return self._database.transact(begin)
 
     def end_attempt(
         self,
@@ -468,8 +521,11 @@ class Journal:
         Outcomes are ``accepted``, ``refused``, ``unanswered``, ``already there``, ``unreachable`` and ``not tried``. An
         unfinished batch stays with the run.
         """
-        with self._database.begin() as connection:
-            _end_attempt(connection, attempt, run, status, outcome=outcome, reason=reason, code=code, sms_id=sms_id)
+        self._database.transact(
+            lambda connection: _end_attempt(
+                connection, attempt, run, status, outcome=outcome, reason=reason, code=code, sms_id=sms_id
+            )
+        )
 
     def split(
         self,
@@ -487,26 +543,38 @@ class Journal:
         and the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next
         nobody is lost and nobody is in two batches.
         """
-        with self._database.begin() as connection:
+        present = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
+        parts_of_it = sa.select(batches.c.number, batches.c.planned_by).where(batches.c.split_from == attempt.batch_id)
+
+        def divided(connection: sa.Connection) -> list[Batch]:
+            _take_campaign(connection, scope)
             _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)
-            now = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
-            row = connection.execute(now).one()
-            if row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
-                return []
-            parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
-            numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
+            row = connection.execute(present).one()
+            there = connection.execute(parts_of_it).all()
+            if there:  # by another run since, or by this one, whose answer to the commit got lost
+                numbers = [part.number for part in there if part.planned_by == run]
+            elif row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
+                numbers = []
+            else:
+                parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
+                numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
             return self._read(connection, scope, batches.c.number.in_(numbers))
+
+        return self._database.transact(divided)
 
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
         row = sa.select(batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id, *_unchanged(batch))
-        with self._database.begin() as connection:
+
+        def take_it(connection: sa.Connection) -> bool:
             held = connection.execute(row.with_for_update()).one_or_none()
-            if held is None or not claimable(held.holder, held.held_until, run):
+            if held is None or not claimable(connection, held.holder, held.held_until, run):
                 return False
-            mine = {"holder": run, "held_until": time.time() + seconds}
+            mine = {"holder": run, "held_until": seconds_of(connection) + seconds}
             connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(**mine))
             return True
+
+        return self._database.transact(take_it)
 
     def settle(
         self, batch: Batch, run: str, status: str | None, *, reason: str | None, sms_id: str | None = None
@@ -517,18 +585,17 @@ class Journal:
         """
         values: dict[str, Any] = {"status": status, "reason": reason, "sms_id": sms_id}
         values |= {"code": None, "holder": None, "held_until": None}
-        if status == "planned":
-            values |= {"uncertain_since": None, "created_at": text_of(clock.now()), "planned_by": None}
-        elif status == "accepted":
+        if status == "accepted":
             values |= {"uncertain_since": None, "settled_by": run}
         elif status is None:
             values |= {"status": batch.status}
-        with self._database.begin() as connection:
-            connection.execute(
-                sa.update(batches)
-                .where(batches.c.id == batch.id, batches.c.holder == run, *_unchanged(batch))
-                .values(**values)
-            )
+        mine = sa.update(batches).where(batches.c.id == batch.id, batches.c.holder == run, *_unchanged(batch))
+
+        def write(connection: sa.Connection) -> None:
+            fresh = {"uncertain_since": None, "created_at": text_of(now(connection)), "planned_by": None}
+            connection.execute(mine.values(**values, **(fresh if status == "planned" else {})))
+
+        self._database.transact(write)
 
     def sms_ids(self, scope: Scope) -> set[str]:
         """Give the gateway's ids of all sends of an account, in whatever campaign."""
@@ -537,22 +604,31 @@ class Journal:
             .join(campaigns)
             .where(campaigns.c.gateway == scope.gateway, campaigns.c.account == scope.account)
         )
-        with self._database.begin() as connection:
-            return {sms_id for sms_id in connection.execute(query).scalars() if sms_id}
+        found = self._database.transact(lambda connection: connection.execute(query).scalars().all())
+        return {sms_id for sms_id in found if sms_id}
 
     def state(self, batch: Batch, run: str) -> tuple[str, bool]:
         """Give the present status of a batch, and whether another run that is alive works on it."""
         query = sa.select(batches.c.status, batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id)
-        with self._database.begin() as connection:
+
+        def look(connection: sa.Connection) -> tuple[str, bool]:
             row = connection.execute(query).one()
-        held = row.status in UNFINISHED and not claimable(row.holder, row.held_until, run)
-        return row.status, held
+            held = row.status in UNFINISHED and not claimable(connection, row.holder, row.held_until, run)
+            return row.status, held
+
+        return self._database.transact(look)
 
     def release(self, run: str) -> None:
         """Give up every claim of a run that has ended."""
-        with self._database.begin() as connection:
+        its = sa.or_(batches.c.planned_by == run, batches.c.holder == run)
+
+        def let_go(connection: sa.Connection) -> None:
+            # In the order in which everybody locks rows, so that nobody waits for whoever waits for them.
+            connection.execute(sa.select(batches.c.id).where(its).order_by(batches.c.id).with_for_update()).all()
             connection.execute(sa.update(batches).where(batches.c.planned_by == run).values(planned_by=None))
             connection.execute(sa.update(batches).where(batches.c.holder == run).values(holder=None, held_until=None))
+
+        self._database.transact(let_go)
 
     def _read(self, connection: sa.Connection, scope: Scope, *which: sa.ColumnElement[bool]) -> list[Batch]:
         query = (
@@ -570,6 +646,16 @@ class Journal:
             batch_of(row, is_abandoned=row.status == "planned" and not is_busy(row))
             for row in connection.execute(query)
         ]
+
+
+def _take_campaign(connection: sa.Connection, scope: Scope) -> None:
+    """Wait until no other transaction adds batches to a campaign, nor takes people out of all of them."""
+    connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
+
+
+def _is_there(connection: sa.Connection, attempt: Attempt, run: str) -> bool:
+    query = sa.select(attempts.c.id).filter_by(id=attempt.id, run=run, started_at=text_of(attempt.started_at))
+    return connection.execute(query).first() is not None
 
 
 def _request_ids(connection: sa.Connection, scope: Scope) -> set[str]:
@@ -602,7 +688,7 @@ def _end_attempt(
     connection.execute(
         sa.update(attempts)
         .where(attempts.c.id == attempt.id)
-        .values(ended_at=text_of(clock.now()), outcome=outcome, code=code)
+        .values(ended_at=text_of(now(connection)), outcome=outcome, code=code)
     )
     # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a run that
     # slept through its claim does not speak for the one that has it now.
@@ -622,7 +708,7 @@ def _column(name: str, values: list[Any]) -> Any:
     return pd.array(values, dtype=columns.text_dtype()) if is_text else np.array(values, dtype=np.int64)
 
 
-def _checked_limit(before: object) -> datetime:
+def _checked_limit(before: object, present: datetime) -> datetime:
     way_out = "write a time like '2030-01-31' (Vietnam time)."
     moment = before
     if isinstance(before, str):
@@ -635,7 +721,7 @@ def _checked_limit(before: object) -> datetime:
     if not isinstance(moment, datetime):
         raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}")
     limit = in_vietnam(moment, "before")
-    latest = clock.now() - _KEPT
+    latest = present - _KEPT
     if limit > latest:
         raise InvalidInput(
             f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the "

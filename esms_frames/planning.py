@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from esms_frames import clock
 from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import check_floor
 from esms_frames.client import SANDBOX, check_client
@@ -103,10 +102,10 @@ def plan(
     return plan_order(order, client, journal if isinstance(journal, Journal) else Journal(journal))
 
 
-def check_hours(added: Sequence[NewBatch]) -> None:
+def check_hours(added: Sequence[NewBatch], now: datetime) -> None:
     """Refuse new batches of advertising at a time at which it may not go out."""
     for batch in added:
-        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
+        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or now)):
             raise InvalidInput(why)
 
 
@@ -125,8 +124,9 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
         decided = allocate(order.groups, order.excluded, known, order.campaign, order.audience.max_batch)
         withdrawn = {batch.id for batch in decided.withdrawn}
         there = [batch for batch in known.batches if batch.status in LIVE and batch.id not in withdrawn]
-        aside = [LeftOut(batch.numbers, why) for batch in there if (why := _why_not_tried(batch, decided)) is not None]
-        return decided, [batch for batch in there if _why_not_tried(batch, decided) is None], aside
+        whys = [(batch, _why_not_tried(batch, decided, known.now)) for batch in there]
+        aside = [LeftOut(batch.numbers, why) for batch, why in whys if why is not None]
+        return decided, [batch for batch, why in whys if why is None], aside
 
     decided, unfinished, aside = journal.consult(scope, consider)
     parcels = parcels_of([*unfinished, *decided.added])
@@ -135,7 +135,7 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
     answers = ask(client, certain) if client is not None and certain else Answers()
     if answers.price is not None and len(certain) < len(parcels):
         answers.price_basis += ", without what may have been sent already"
-    problems, warnings = _problems(order, decided), _warnings(order, decided, unfinished, parcels)
+    problems, warnings = _problems(order, decided, journal.now()), _warnings(order, decided, unfinished, parcels)
     return Plan(
         campaign=order.campaign,
         rows=len(order.audience.frame),
@@ -145,7 +145,7 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
         price=answers.price,
         price_basis=answers.price_basis,
         balance=answers.balance,
-        window=_window(order),
+        window=_window(order, journal.now()),
         warnings=(*warnings, *answers.warnings),
         problems=(*problems, *answers.problems),
     )
@@ -158,14 +158,14 @@ def _scope(order: Order, client: Client | None, journal: Journal) -> Scope:
     return live[0] if len(live) == 1 else Scope(0, order.campaign, "", "")
 
 
-def _problems(order: Order, decided: Allocation) -> list[str]:
+def _problems(order: Order, decided: Allocation, now: datetime) -> list[str]:
     problems = []
     try:
         check_floor(order.audience)
     except TooFewRecipients as error:
         problems.append(str(error))
     try:
-        check_hours(decided.added)
+        check_hours(decided.added, now)
     except InvalidInput as error:
         problems.append(str(error))
     if names := [name for group in order.groups for name in fields_of(group.message.content)]:
@@ -202,13 +202,13 @@ def _warnings(order: Order, decided: Allocation, unfinished: Sequence[Batch], pa
     return warnings + sorted(filter(None, off))
 
 
-def _why_not_tried(batch: Batch, decided: Allocation) -> Outcome | None:
+def _why_not_tried(batch: Batch, decided: Allocation, now: datetime) -> Outcome | None:
     """Say why a batch of the campaign would not be sent; None where it would."""
     if batch.status not in UNFINISHED:
         return _DONE
     if batch.id in decided.held:
         return Outcome(Status.NOT_SENT if batch.status == "planned" else Status.UNKNOWN, decided.held[batch.id])
-    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since):
+    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since, now):
         return _ASKED_ABOUT
     return None
 
@@ -252,9 +252,9 @@ def _messages(parcels: Sequence[Parcel]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(MESSAGE_COLUMNS))
 
 
-def _window(order: Order) -> tuple[datetime, datetime] | None:
+def _window(order: Order, now: datetime) -> tuple[datetime, datetime] | None:
     bound = [group for group in order.groups if Rule.SENDING_HOURS in group.rules]
     if not bound:
         return None
-    start = next_allowed_time(max(group.message.send_at or clock.now() for group in bound))
+    start = next_allowed_time(max(group.message.send_at or now for group in bound))
     return start.replace(hour=FIRST_HOUR, minute=0, second=0), start.replace(hour=LAST_HOUR, minute=0, second=0)

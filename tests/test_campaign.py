@@ -72,10 +72,10 @@ def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, custom
 
 
 def test_with_a_lost_journal_the_gateway_still_keeps_anybody_from_being_texted_twice(
-    sandbox, client, message, customers, tmp_path
+    sandbox, client, message, customers, another_address
 ):
     run(customers, message, client)
-    again = run(customers, message, client, journal=tmp_path / "another.sqlite")
+    again = run(customers, message, client, journal=another_address)
     assert counts(again) == {"already_sent": 50}
     assert again["code"].tolist() == [124] * 50
     assert "does not know" in again["reason"].iloc[0]

@@ -45,6 +45,8 @@ journal
 batch runs history do_not_contact erasure callback_store
 schema
 database
+postgres
+transaction
 client
 transport
 reports
