@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -104,3 +108,51 @@ def server() -> Server | None:
     """Start the one server of a test session when it is first asked for; None where PostgreSQL is not installed."""
     there = binaries()
     return None if there is None else Server(there)
+
+
+class Wire:
+    """What is between a client and the server, on a port of its own; it can be cut at the moment of a commit."""
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.losses = 0
+        self._cut = ""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lose(self, what: str) -> None:
+        """Lose the next commit: the "request", the "answer", or the client is cut off and the request arrives "late"."""
+        self._cut = what
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        with suppress(OSError), client, socket.create_connection(("127.0.0.1", self._server)) as server:
+            while True:
+                ready, _, _ = select.select([client, server], [], [])
+                for source in ready:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    if source is client and b"COMMIT\0" in data and self._cut:
+                        self._lose(client, server, data)
+                        return
+                    (server if source is client else client).sendall(data)
+
+    def _lose(self, client: socket.socket, server: socket.socket, data: bytes) -> None:
+        what, self._cut = self._cut, ""
+        self.losses += 1
+        if what == "late":
+            client.close()
+            time.sleep(0.3)
+        if what in {"answer", "late"}:
+            server.sendall(data)
+            server.recv(65536)

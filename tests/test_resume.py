@@ -479,6 +479,7 @@ def test_what_the_gateway_holds_is_compared_with_care(sandbox, client, message, 
     died(frame(FIFTY), message, 0, after=False, campaign="Tết")
     at("2030-02-01 08:01")
     base = {"content": message.content, "sms_id": "s", "price": 0, "send_status": 5, "send_result": 1, "sent_at": None}
+    told = dict(told)
     only, prefix = told.pop("only", 50), told.pop("prefix", "8490")
     held = [SentMessage(**base | told, phone=prefix + phone[3:]) for phone in FIFTY[:only]]
     with pytest.MonkeyPatch.context() as patch:
