@@ -50,22 +50,34 @@ class Journal:
     """The log of campaigns on this machine, or of a team's.
 
     Everything that is sent is written here first, durably, so that no crash, time-out or second notebook can make a
-    phone be texted twice. It holds phone numbers and texts, and is readable by its owner only; it holds no key.
+    phone be texted twice. It holds phone numbers and texts, and no key. A file is readable by its owner only.
 
     Parameters
     ----------
     path : str or path-like, optional
-        A SQLite file, made where it is not there, or a database URL of SQLAlchemy's. By default ``ESMS_JOURNAL`` from
-        the environment, or else ``journal.sqlite`` in the user's data folder.
+        A SQLite file, made where it is not there, or the URL of a PostgreSQL database that a team shares, like
+        ``postgresql+psycopg://lan@db.example/esms`` (``pip install "esms-frames[team]"``; the password is best kept in
+        ``PGPASSWORD`` or ``~/.pgpass``). By default ``ESMS_JOURNAL`` from the environment, or else ``journal.sqlite`` in
+        the user's data folder.
 
     Raises
     ------
     JournalError
-        When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, or on a drive that
-        does not lock files. Nothing is sent then.
+        When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, on a drive that does not
+        lock files, or on a server that can't be reached or runs with ``fsync = off``. Nothing is sent then.
 
     Notes
     -----
+    Those who share a PostgreSQL database share campaigns, the daily cap and the do-not-contact list, and can't text the
+    same people twice between them. Their machines' clocks don't matter, for all times are the server's. A campaign goes
+    on after the server, or the way to it, was away for up to a minute; away for longer, the run ends with a
+    `JournalError`, and `resume` finishes it. What a machine had under way when it crashed is left to others when its
+    claim has run out, a minute or so later with the client's usual time-outs; what it had planned and not begun may be
+    sent at once, and replaced by another plan after an hour. The database needs the encoding UTF8, PostgreSQL 12 or
+    later, and to be empty or in a schema of its own (``?options=-csearch_path%3Desms``).
+
+    A standby that takes over without the server's last commits (asynchronous replication) is like an older copy.
+
     An older copy that is put back does not know of what was sent since. Batches that it holds are safe, for they go out
     under their own request ids; so resume its campaigns first, before you send them to other people or with other texts.
 
@@ -177,8 +189,8 @@ class Journal:
     def forget(self, numbers: Any) -> pd.DataFrame:
         """Erase people from the journal, as Vietnam's law on personal data (91/2025/QH15) lets them ask for.
 
-        Their numbers are taken out of all batches of all campaigns, whatever became of these, in one transaction, and a
-        SQLite file is written anew then, so that no byte of them is left in it nor in the files beside it.
+        Their numbers are taken out of all batches of all campaigns, whatever became of these, in one transaction. The
+        SQLite file, or the tables on the server, are written anew then, so that no byte of them is left there.
 
         Parameters
         ----------
@@ -197,7 +209,8 @@ class Journal:
             When an entry can't be read; nothing was changed.
         JournalError
             When a run that is alive works on a batch with one of the numbers; nothing was changed. Also when the file could
-            not be written anew; the numbers are out of all tables then, and forgetting them again tries it again.
+            not be written anew, which on a server only the owner of the tables may do; the numbers are out of all tables
+            then, and forgetting them again tries it again.
 
         Notes
         -----
@@ -213,8 +226,7 @@ class Journal:
         of attempts                 when, with what outcome; they hold no numbers
         of callbacks                those of whole sends, and those of numbers that are not forgotten
         the do-not-contact list     the number alone, without reason and date, for else nobody could keep to it
-        results, files, backups     whatever has been made of the journal elsewhere; and PostgreSQL's own dead rows
-                                    and logs, until its VACUUM
+        results, files, backups     whatever has been made of the journal elsewhere; a server's logs and replicas, too
         ==========================  =========================================================================
 
         Whoever is forgotten can't be protected from being texted again, in the same campaign or by the daily cap. Put

@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 
@@ -41,8 +42,9 @@ class Server:
         self.folder = Path(tempfile.mkdtemp(prefix="esms-pg-", dir=_MEMORY if fits else None))
         self._as = {}
         if hasattr(os, "geteuid") and os.geteuid() == 0:  # which PostgreSQL refuses to run as
-            self._as = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-            shutil.chown(self.folder, "nobody", "nogroup")
+            nobody = import_module("pwd").getpwnam("nobody")
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            shutil.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         word = self.folder / "password"
