@@ -192,6 +192,7 @@ def test_a_journal_that_may_only_be_read_is_said_so(server):
 
 def test_connections_end_with_the_journal(address, server):
     mine = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'esms_frames'"
+    gc.collect()  # the journals of other tests
     before = server.execute(mine)[0][0]
     book = ef.Journal(address)
     book.campaigns()
@@ -201,7 +202,7 @@ def test_connections_end_with_the_journal(address, server):
     deadline = time.monotonic() + 5
     while server.execute(mine)[0][0] > before and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert server.execute(mine)[0][0] == before
+    assert server.execute(mine)[0][0] <= before
 
 
 # Durable
