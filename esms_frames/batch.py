@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from esms_frames import clock
 from esms_frames.consent import Rule, rules_for
 from esms_frames.message import Message, SmsType
 from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
@@ -76,7 +75,7 @@ class Known:
     """The numbers of the do-not-contact list."""
     advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
     """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
-    now: datetime = field(default_factory=clock.now)
+    now: datetime
     """The present moment by the journal's clock."""
 
 

@@ -121,14 +121,25 @@ class Wire:
         self.port = self._listener.getsockname()[1]
         self.losses = 0
         self._cut = ""
+        self._every, self._commits = 0, 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self, what: str) -> None:
         """Lose the next commit: the "request", the "answer", or the client is cut off and the request arrives "late"."""
         self._cut = what
 
+    def lose_every(self, n: int) -> None:
+        """Lose every n-th commit, in all three ways by turns."""
+        self._every = n
+
     def close(self) -> None:
         self._listener.close()
+
+    def _is_lost(self) -> bool:
+        self._commits += 1
+        if self._every and self._commits % self._every == 0:
+            self._cut = ("request", "answer", "late")[self.losses % 3]
+        return bool(self._cut)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -144,7 +155,7 @@ class Wire:
                     data = source.recv(65536)
                     if not data:
                         return
-                    if source is client and b"COMMIT\0" in data and self._cut:
+                    if source is client and b"COMMIT\0" in data and self._is_lost():
                         self._lose(client, server, data)
                         return
                     (server if source is client else client).sendall(data)
