@@ -363,12 +363,21 @@ def test_the_daily_cap_is_counted_by_the_servers_clock(journal, client, customer
         assert counts(sent(customers, ADVERT, client, campaign="d", **options)) == {"accepted": 50}
 
 
-@pytest.mark.parametrize("off", [-DAY, DAY])
-def test_advertising_goes_out_at_the_hours_of_the_servers_clock(address, client, customers, off, at, monkeypatch):
-    night = (clock.now() + DAY).replace(hour=23, minute=0)
-    monkeypatch.setattr(clock, "now", lambda: night + off)
-    with machine(off), pytest.raises(ef.InvalidInput, match="07:00"):
-        sent(customers, ADVERT, client, journal=address)
+@pytest.mark.parametrize("off", [-10 * HOUR, 10 * HOUR])
+def test_advertising_goes_out_at_the_hours_of_the_servers_clock(address, sandbox, client, customers, off, monkeypatch):
+    noon = (clock.now() + DAY).replace(hour=12)
+    monkeypatch.setattr(clock, "now", lambda: noon)
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", lambda *_a, **_k: (_ for _ in ()).throw(ef.Unreachable("no network")))
+        assert counts(sent(customers, ADVERT, client, campaign="Tết", journal=address)) == {"not_sent": 50}
+    monkeypatch.setattr(clock, "now", lambda: noon.replace(hour=23) + off)
+    with machine(off):
+        resumed = ef.resume("Tết", client, journal=address, progress=False, rate=None)
+        with pytest.raises(ef.InvalidInput, match="07:00"):
+            sent(customers, ADVERT, client, campaign="other", journal=address, checks=False)
+    assert counts(resumed) == {"not_sent": 50}
+    assert "07:00" in resumed["reason"].iloc[0]
+    assert sandbox.sent.empty
 
 
 def test_a_planner_is_idle_by_the_servers_clock(journal, scope, batch, address):
