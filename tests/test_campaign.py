@@ -211,6 +211,7 @@ def test_a_schedule_that_becomes_past_on_the_way_ends_the_run(client, message, j
     assert counts(results) == {"accepted": 5_000, "not_sent": 15_000}
 
 
+@pytest.mark.sqlite
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.dictionaries(
@@ -528,6 +529,7 @@ def test_one_bad_number_among_5000_costs_14_more_requests(poisoned, message, mon
     assert len(calls) == 1 + 14
 
 
+@pytest.mark.sqlite
 def test_bad_numbers_all_over_it_cost_no_more_requests_than_is_said(poisoned, message, monkeypatch):
     customers = many(5_000)
     sandbox = poisoned(blocked=customers["sdt"].iloc[::20].tolist())

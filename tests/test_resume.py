@@ -759,4 +759,5 @@ class CampaignOnPostgres(Campaign):
 
 THOROUGH = settings(max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
 TestCampaign, TestCampaignOnPostgres = Campaign.TestCase, CampaignOnPostgres.TestCase
-TestCampaign.settings = TestCampaignOnPostgres.settings = THOROUGH
+TestCampaign.settings = THOROUGH
+TestCampaignOnPostgres.settings = settings(THOROUGH, max_examples=8)
