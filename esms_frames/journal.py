@@ -329,23 +329,20 @@ class Journal:
         >>> len(journal.callbacks())
         0
         """
-        with self._database.begin() as connection:
-            return callback_store.read(connection, None if campaign is None else checked_campaign(campaign))
+        name = None if campaign is None else checked_campaign(campaign)
+        return self._database.transact(lambda connection: callback_store.read(connection, name))
 
     def callbacks_of(self, sms_ids: Sequence[str]) -> pd.DataFrame:
         """Read the callbacks of sends, by the gateway's ids of them."""
-        with self._database.begin() as connection:
-            return callback_store.read_sends(connection, sms_ids)
+        return self._database.transact(lambda connection: callback_store.read_sends(connection, sms_ids))
 
     def callback_token(self, scope: Scope) -> str:
         """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""
-        with self._database.begin() as connection:
-            return callback_store.token_of(connection, scope)
+        return self._database.transact(lambda connection: callback_store.token_of(connection, scope))
 
     def callback_tokens(self) -> dict[str, int]:
         """Give the tokens of all campaigns, with the campaigns' ids."""
-        with self._database.begin() as connection:
-            return callback_store.tokens(connection)
+        return self._database.transact(callback_store.tokens)
 
     def record_callbacks(self, received: Sequence[Received]) -> None:
         """Write down callbacks, all in one transaction, which is on disk when this returns."""
@@ -662,7 +659,7 @@ class Journal:
 
 def _take_campaign(connection: sa.Connection, scope: Scope) -> None:
     """Wait until no other transaction adds batches to a campaign, nor takes people out of all of them."""
-    connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
+    connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update(key_share=True))
 
 
 def _is_there(connection: sa.Connection, attempt: Attempt, run: str) -> bool:

@@ -138,7 +138,7 @@ def scrub(database: sa.Engine, where: str) -> None:
         driver.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
         try:
             connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-            connection.exec_driver_sql("VACUUM (FULL) batches, do_not_contact")
+            connection.exec_driver_sql("VACUUM (FULL) batches, do_not_contact, callbacks")
         except sa.exc.DBAPIError as error:
             notices.append(str(error.orig).partition("\n")[0])
         finally:

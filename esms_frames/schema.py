@@ -140,7 +140,12 @@ callbacks = sa.Table(
 )
 _by_sms_id = sa.Index("batches_by_sms_id", batches.c.sms_id)
 
-for _table, _columns in {batches: ("phones", "content", "segment"), do_not_contact: ("phone", "reason")}.items():
+_of_people = {
+    batches: ("phones", "content", "segment"),
+    do_not_contact: ("phone", "reason"),
+    callbacks: ("phone",),
+}
+for _table, _columns in _of_people.items():
     for _name in _columns:  # PostgreSQL would keep samples of them in its statistics, even of those who are forgotten
         sa.event.listen(
             _table,
