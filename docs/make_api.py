@@ -18,7 +18,7 @@ TARGET = Path(__file__).with_name("api.md")
 # Members that the package's own modules call, and nobody else.
 INNER = {
     "Journal": (
-        "scope scopes batches consult plan begin_attempt end_attempt split claim settle sms_ids state release "
+        "now scope scopes batches consult plan begin_attempt end_attempt split claim settle sms_ids state release "
         "callbacks_of callback_token callback_tokens record_callbacks"
     ).split(),
     "Message": ["restored", "needs_token", "with_token"],

@@ -243,9 +243,8 @@ class Delivery:
         if attempt is None:
             raise _NotOursError
         unsettled = "planned" if attempt.uncertain_before is None else "unknown"
-        if not may_be_sent(
-            batch, attempt.uncertain_before, attempt.started_at
-        ):  # much time has passed, in this run or in another's
+        # Much time may have passed, in this run or in another's, and this machine may have slept since it was begun.
+        if not may_be_sent(batch, attempt.uncertain_before, self._journal.now()):
             self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=_TOO_LONG)
             return unsettled
         try:
