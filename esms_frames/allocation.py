@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from esms_frames import clock, numbering
+from esms_frames import numbering
 from esms_frames.audience import batch_borders
 from esms_frames.batch import NewBatch
 from esms_frames.consent import REASON_CAPPED, REASON_DO_NOT_CONTACT, Rule, over_cap
@@ -121,7 +121,7 @@ def allocate(
     """
     unfinished = [batch for batch in known.batches if batch.status in UNFINISHED]
     abandoned = np.array([batch.is_abandoned for batch in unfinished], dtype=bool)
-    now = clock.now()
+    now = known.now
     expired = np.array([(batch.message.send_at or now) < now for batch in unfinished], dtype=bool) & abandoned
     too_small = np.array([len(batch.numbers) < batch.floor for batch in unfinished], dtype=bool)
     ready, group_of = _joined(groups)
@@ -275,7 +275,7 @@ def _under(rule: Rule, several: Sequence[Group | Batch]) -> NDArray[np.bool_]:
 
 def _capped(groups: Sequence[Group], abandoned: Sequence[Batch], known: Known) -> NDArray[np.int32]:
     """Find the numbers that have had, or are about to have, as much advertising as a day may bring."""
-    now = clock.now()
+    now = known.now
     by_time: dict[datetime, list[NDArray[np.int32]]] = {}
     both: list[Group | Batch] = [*groups, *abandoned]
     for each in both:

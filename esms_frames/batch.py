@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esms_frames import clock
 from esms_frames.consent import Rule, rules_for
 from esms_frames.message import Message, SmsType
 from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
@@ -82,6 +81,8 @@ class Known:
     """The numbers of the do-not-contact list."""
     advertised: Callable[[datetime, datetime, Collection[int]], tuple[NDArray[np.int32], NDArray[np.int64]]]
     """The advertising of a period, whatever the campaign, but for some batches; see `history.advertised`."""
+    now: datetime
+    """The present moment by the journal's clock."""
     settled: Callable[[NDArray[np.int32]], NDArray[np.bool_]] = _nobody
     """Which numbers batches of the campaign have been accepted with that are not among `batches`."""
 
@@ -102,8 +103,8 @@ class Attempt:
     started_at: datetime
 
 
-def row_of(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, Any]:
-    """Write a new batch as a row, planned by a run."""
+def row_of(scope: Scope, run: str, batch: NewBatch, number: int, now: datetime) -> dict[str, Any]:
+    """Write a new batch as a row, planned by a run at a moment."""
     message = batch.message
     return {
         "campaign_id": scope.id,
@@ -112,7 +113,7 @@ def row_of(scope: Scope, run: str, batch: NewBatch, number: int) -> dict[str, An
         "status": "planned",
         "planned_by": run,
         "attempts": 0,
-        "created_at": text_of(clock.now()),
+        "created_at": text_of(now),
         "content": message.content,
         "brandname": message.brandname,
         "sms_type": str(message.sms_type),

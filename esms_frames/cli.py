@@ -104,9 +104,16 @@ def _there(context: click.Context, option: click.Parameter, journal: str | None)
     return journal
 
 
-_journal = click.option("--journal", metavar="FILE", help="The journal; by default ESMS_JOURNAL, or the user's own.")
+_journal = click.option(
+    "--journal",
+    metavar="FILE",
+    help="The journal, a file or the URL of a database; by default ESMS_JOURNAL, or your own.",
+)
 _old_journal = click.option(
-    "--journal", metavar="FILE", callback=_there, help="The journal; by default ESMS_JOURNAL, or the user's own."
+    "--journal",
+    metavar="FILE",
+    callback=_there,
+    help="The journal, a file or the URL of a database; by default ESMS_JOURNAL, or your own.",
 )
 _concurrency = click.option(
     "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once."

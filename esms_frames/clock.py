@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 
 VIETNAM = timezone(timedelta(hours=7), "UTC+07:00")
@@ -10,4 +11,9 @@ VIETNAM = timezone(timedelta(hours=7), "UTC+07:00")
 
 def now() -> datetime:
     """Give the present moment as an aware datetime in Vietnam time."""
-    return datetime.now(VIETNAM)
+    return datetime.fromtimestamp(seconds(), VIETNAM)
+
+
+def seconds() -> float:
+    """Give the present moment in seconds since 1970 (UTC)."""
+    return time.time()

@@ -5,24 +5,39 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import weakref
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import platformdirs
 import sqlalchemy as sa
+import stamina
 
+from esms_frames import clock, postgres
 from esms_frames.errors import InvalidInput, JournalError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 _BUSY_SECONDS = 30
+_PATIENCE = 60.0  # seconds for which a server that is away is waited for
+_WAIT_INITIAL, _WAIT_MAX = 0.1, 2.0  # seconds between tries, doubling
 _WAL, _WANTED_MODE = "PRAGMA journal_mode = WAL", "wal"
 
 
+class _AwayError(JournalError):
+    """The server, or the way to it, is away for now."""
+
+
 class Database:
-    """A database of SQLAlchemy's whose transactions are durable and one at a time, and whose errors are sentences.
+    """A database of SQLAlchemy's whose transactions are durable, and whose errors are sentences.
+
+    SQLite's transactions are one at a time. PostgreSQL's are READ COMMITTED: each statement sees what has been committed
+    by then, so whoever decides something locks first what the decision rests on.
 
     Parameters
     ----------
@@ -36,37 +51,97 @@ class Database:
                 f"journal is {shown(path)} and no file: name one, or leave it out for the one of ESMS_JOURNAL or your own."
             )
         given = os.fspath(path) if path is not None else os.environ.get("ESMS_JOURNAL", "").strip()
-        if "://" in given:
-            try:
-                url = sa.make_url(given)
-            except (sa.exc.ArgumentError, ValueError):  # not shown, for it can hold a password
-                raise JournalError(
-                    "The journal's address is no database URL: write it like postgresql+psycopg://user@host/name, or name "
-                    "a file."
-                ) from None
-        else:
-            file = _file(given)
-            url = sa.URL.create("sqlite", database=str(file.absolute()))
-            _make_private(file)
-        self.where = str(url.database if url.drivername == "sqlite" else url.render_as_string())
+        url = _url(given)
+        self._is_shared = postgres.is_meant(url)
+        self.where = postgres.shown(url) if self._is_shared else str(url.database)
         """What it is called in messages; without a password."""
+        self._ahead = timedelta()
+        self._away_since: float | None = None
+        self._is_known = False  # whether it has ever been reached
         with self._explained():
-            self._engine = _engine(url)
+            self._engine = postgres.engine(url) if self._is_shared else _engine(url)
+        self._finish = weakref.finalize(self, self._engine.dispose)  # a server counts the connections that are open
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """Begin a transaction, which is on disk once the block is left, or never was if it is left by an error."""
-        with self._explained(), self._engine.begin() as connection:
-            yield connection
+        """Begin a transaction, which is on disk once the block is left, or never was if it is left by an error.
 
-    def check_locks(self) -> None:
-        """Check, within a transaction, that another connection is kept from writing; on some network drives it is not."""
+        Of a server, an error can also mean that nobody knows: what is to outlast a connection that is lost goes through
+        `transact`.
+        """
+        with self._explained(), self._engine.begin() as connection:
+            self._is_known, self._ahead = True, postgres.ahead(connection)
+            yield connection
+        self._away_since = None
+
+    def transact(self, work: Callable[[sa.Connection], T], *, again: bool = True) -> T:
+        """Do some work in a transaction, and again in another while a server is away, for a minute at most.
+
+        Parameters
+        ----------
+        work : callable
+            Gets the connection. It has to be such that doing it twice does it once, for the answer to a commit can get
+            lost: what it did may be there already. A transaction whose program is gone keeps its locks until the server
+            knows, so work that begins by taking a lock finds it either done or not done.
+        again : bool, optional
+            Whether it is such; else it is done again only if it certainly was not.
+
+        Raises
+        ------
+        JournalError
+            When the server stays away, or for `again` false when nobody knows whether it was done.
+        """
+        if not self._is_shared:
+            with self.begin() as connection:
+                return work(connection)
+        for attempt in stamina.retry_context(
+            on=self._is_waited_for,
+            attempts=None,
+            timeout=None,
+            wait_initial=_WAIT_INITIAL,
+            wait_max=_WAIT_MAX,
+            wait_jitter=_WAIT_INITIAL,
+        ):
+            with attempt:
+                done = False
+                try:
+                    with self.begin() as connection:
+                        result = work(connection)
+                        done = True
+                except _AwayError:
+                    if done and not again:
+                        raise JournalError(
+                            f"The connection to the journal {self.where} was lost, and it is not known whether the last "
+                            "change was written: do the same again."
+                        ) from None
+                    raise
+        return result
+
+    def _is_waited_for(self, error: Exception) -> bool:
+        """Tell whether to try once more; a server that was away for all threads of a run is waited for once."""
+        if not isinstance(error, _AwayError) or not self._is_known:
+            return False
+        now = time.monotonic()
+        self._away_since = self._away_since or now
+        return now - self._away_since < _PATIENCE
+
+    def now(self) -> datetime:
+        """Give the present moment by the clock that decides: the server's as of the last transaction, or this machine's."""
+        return clock.now() + self._ahead
+
+    def check(self, connection: sa.Connection) -> None:
+        """Refuse, within a transaction, a drive or a server that would not keep what is written, or lets two write."""
+        if self._is_shared:
+            postgres.check(connection, self.where)
+            return
         with self._explained():
             _check_locks(self._engine)
 
     def scrub(self) -> None:
-        """Leave nothing of what was deleted in SQLite's files; other databases see to that by themselves."""
-        if self._engine.dialect.name != "sqlite":
+        """Leave nothing of what was deleted in the database's files."""
+        if self._is_shared:
+            with self._explained():
+                postgres.scrub(self._engine, self.where)
             return
         with self._explained():
             raw = self._engine.raw_connection()
@@ -94,8 +169,15 @@ class Database:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
+            if self._is_shared and isinstance(error, sa.exc.DBAPIError) and (meaning := postgres.meaning(error)):
+                kind = _AwayError if postgres.is_passing(error) else JournalError
+                raise kind(f"The journal {self.where} {meaning}.") from None
             raise JournalError(_explanation(self.where, error)) from None
-        except ModuleNotFoundError as error:
+        except ImportError as error:
+            if self._is_shared:
+                raise JournalError(
+                    f'The journal {self.where} needs the driver psycopg: pip install "esms-frames[team]", then try again.'
+                ) from None
             raise JournalError(f"The journal {self.where} needs the package {error.name!r}: install it.") from None
 
 
@@ -111,9 +193,27 @@ def _file(given: str) -> Path:
     return Path(given).expanduser() if given else usual
 
 
+def _url(given: str) -> sa.URL:
+    """Give the URL of what was given: one, a path, or nothing."""
+    if "://" not in given:
+        file = _file(given)
+        _make_private(file)
+        return sa.URL.create("sqlite", database=str(file.absolute()))
+    try:
+        url = sa.make_url(given)
+    except (sa.exc.ArgumentError, ValueError):  # not shown, for it can hold a password
+        raise JournalError(
+            "The journal's address is no database URL: write it like postgresql+psycopg://user@host/name, or name a file."
+        ) from None
+    if url.get_backend_name() != "sqlite" and not postgres.is_meant(url):
+        raise JournalError(
+            f"The journal's address names {url.drivername!r}, which is not installed or not known here: write it like "
+            "postgresql+psycopg://user@host/name, or name a file."
+        )
+    return url
+
+
 def _engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, pool_pre_ping=True)
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
@@ -150,8 +250,6 @@ def _mode(cursor: sqlite3.Cursor) -> str:
 
 def _check_locks(engine: sa.Engine) -> None:
     """While one connection writes, another must be kept from it; on some network drives it is not."""
-    if engine.dialect.name != "sqlite":
-        return
     raw = engine.raw_connection()
     try:
         cursor = raw.cursor()
@@ -189,7 +287,6 @@ def _explanation(where: str, error: sa.exc.SQLAlchemyError) -> str:
     """Say in one sentence what a database's error means for the journal, without its SQL and parameters."""
     cause = str(getattr(error, "orig", None) or type(error).__name__)
     known = {
-        "NoSuchModule": "names a kind of database that is not installed here: install its driver, or name a file",
         "not a database": "is no journal, or corrupt: restore it from a copy, or name another file",
         "malformed": "is corrupt: restore it from a copy, or name another file",
         "readonly": "can't be written to: check its permissions, or name another file",

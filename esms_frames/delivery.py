@@ -65,24 +65,27 @@ class _NotOursError(Exception):
     """The batch is settled by now, or another run has it."""
 
 
-def may_be_sent(batch: Batch, uncertain_since: datetime | None) -> bool:
+def may_be_sent(batch: Batch, uncertain_since: datetime | None, now: datetime) -> bool:
     """Tell whether a batch may be sent under its request id without anybody being texted twice, as far as we know.
 
+    The present moment is to be that of the journal's clock, as all its times are.
     One that may have arrived, since a time, may be while the gateway still refuses repetitions, and not after its
     schedule, for the gateway could send it at once then. One that was planned longer ago than that may not either: if
     this journal is an older copy, the one that was lost may have sent it. A time that is still to come means that a clock
     was set, and then nothing is known.
     """
-    now, send_at = clock.now(), batch.message.send_at
+    send_at = batch.message.send_at
     if uncertain_since is None:
         return now - batch.created_at < _SAME_ID_IS_SAFE
     fresh = -_CLOCK_SLACK < now - uncertain_since < _SAME_ID_IS_SAFE
     return fresh and (send_at is None or now < send_at)
 
 
-def clock_agrees(client: Client) -> bool:
-    """Tell whether the gateway's clock, as its last answer gave it, does not contradict this machine's."""
-    return client.clock_offset is None or abs(client.clock_offset) < 2 * _CLOCK_SLACK
+def clock_agrees(client: Client, journal: Journal) -> bool:
+    """Tell whether the gateway's clock, as its last answer gave it, does not contradict the journal's."""
+    if client.clock_offset is None:
+        return True
+    return abs(client.clock_offset - (journal.now() - clock.now())) < 2 * _CLOCK_SLACK
 
 
 @dataclass(frozen=True)
@@ -214,10 +217,10 @@ class Delivery:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
         if self._ended.is_set():
             return batch.status
-        if not may_be_sent(batch, batch.uncertain_since):
+        if not may_be_sent(batch, batch.uncertain_since, self._journal.now()):
             self.held_back[batch.id] = batch.reason or _TOO_LONG
             return batch.status
-        if batch.uncertain_since is not None and not clock_agrees(self._client):
+        if batch.uncertain_since is not None and not clock_agrees(self._client, self._journal):
             self.held_back[batch.id] = (
                 "This machine's clock is not the gateway's, so nothing is repeated: set it right."
             )
@@ -257,7 +260,8 @@ class Delivery:
                 break
         if self._ended.is_set():
             raise _EndedError
-        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
+        goes_at = batch.message.send_at or self._journal.now()
+        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(goes_at)):
             self.held_back[batch.id] = why
             raise _EndedError
         message = batch.message.with_token(self._callback_token()) if batch.message.needs_token else batch.message
@@ -265,7 +269,8 @@ class Delivery:
         if attempt is None:
             raise _NotOursError
         unsettled = "planned" if attempt.uncertain_before is None else "unknown"
-        if not may_be_sent(batch, attempt.uncertain_before):  # much time has passed, in this run or in another's
+        # Much time may have passed, in this run or in another's, and this machine may have slept since it was begun.
+        if not may_be_sent(batch, attempt.uncertain_before, self._journal.now()):
             self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=_TOO_LONG)
             return unsettled
         try:

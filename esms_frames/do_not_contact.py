@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
-from esms_frames import clock, columns, phones
+from esms_frames import columns, phones
 from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput, shown
 from esms_frames.number_list import read_list
 from esms_frames.schema import do_not_contact as table
 from esms_frames.schema import moment_of, numbers_in, phones_of, text_of
 from esms_frames.sets import is_among
+from esms_frames.transaction import Lock, insert, is_shared, now, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +56,7 @@ class DoNotContact:
         return f"<DoNotContact: {len(self):,} on the list, in the journal {self._database.where}>"
 
     def __len__(self) -> int:
-        with self._database.begin() as connection:
-            return _count(connection)
+        return self._database.transact(_count)
 
     def add(self, numbers: Any, reason: str | None = None) -> int:
         """Put numbers on the list.
@@ -83,13 +82,15 @@ class DoNotContact:
         if reason is not None and (not isinstance(reason, str) or not reason.strip()):
             raise InvalidInput(f"reason is {shown(reason)}: give some words, or leave it out.")
         found = read_list(numbers, "numbers", of_record=True)
-        now = text_of(clock.now())
-        with self._database.begin() as connection:
-            before = _count(connection)
+
+        def write(connection: sa.Connection) -> int:
+            take(connection, Lock.PEOPLE)
+            before, moment = _count(connection), text_of(now(connection))
             for some in _pieces(found):
-                rows = [{"phone": phone, "reason": reason, "added_at": now} for phone in some]
-                connection.execute(_insert(connection, replace_reason=reason is not None), rows)
+                _write(connection, some, reason, moment)
             return _count(connection) - before
+
+        return self._database.transact(write, again=False)
 
     def remove(self, numbers: Any) -> int:
         """Take numbers off the list, so that they may get advertising again.
@@ -110,11 +111,15 @@ class DoNotContact:
             When an entry can't be read; nothing was changed.
         """
         found = read_list(numbers, "numbers", of_record=True)
-        with self._database.begin() as connection:
+
+        def write(connection: sa.Connection) -> int:
+            take(connection, Lock.PEOPLE)
             before = _count(connection)
             for some in _pieces(found):
                 connection.execute(sa.delete(table).where(table.c.phone.in_(some)))
             return before - _count(connection)
+
+        return self._database.transact(write, again=False)
 
     def contains(self, numbers: Any) -> Any:
         """Tell which numbers are on the list.
@@ -146,8 +151,8 @@ class DoNotContact:
             One row a number, sorted: ``phone`` (text), ``reason`` (text, NA without one) and ``added_at`` (Vietnam time;
             NaT, like the reason, of those whom `Journal.forget` has forgotten).
         """
-        with self._database.begin() as connection:
-            rows = connection.execute(sa.select(table).order_by(table.c.phone)).all()
+        query = sa.select(table).order_by(table.c.phone)
+        rows = self._database.transact(lambda connection: connection.execute(query).all())
         text = columns.text_dtype()
         return pd.DataFrame(
             {
@@ -159,15 +164,26 @@ class DoNotContact:
 
     def numbers(self, connection: sa.Connection | None = None) -> NDArray[np.int32]:
         """Give the national numbers on the list, sorted; within the transaction of a connection, if there is one."""
-        with self._database.begin() if connection is None else nullcontext(connection) as current:
-            return np.sort(numbers_in(" ".join(current.execute(sa.select(table.c.phone)).scalars())))
+
+        def read(connection: sa.Connection) -> NDArray[np.int32]:
+            return np.sort(numbers_in(" ".join(connection.execute(sa.select(table.c.phone)).scalars())))
+
+        return self._database.transact(read) if connection is None else read(connection)
 
 
-def _insert(connection: sa.Connection, *, replace_reason: bool) -> Any:
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
-    if not replace_reason:
-        return insert.on_conflict_do_nothing()
-    return insert.on_conflict_do_update(index_elements=[table.c.phone], set_={"reason": insert.excluded.reason})
+def _write(connection: sa.Connection, some: list[str], reason: str | None, moment: str | None) -> None:
+    new = insert(connection, table)
+    if reason is None:
+        new = new.on_conflict_do_nothing()
+    else:
+        new = new.on_conflict_do_update(index_elements=[table.c.phone], set_={"reason": new.excluded.reason})
+    if not is_shared(connection):
+        connection.execute(new, [{"phone": phone, "reason": reason, "added_at": moment} for phone in some])
+        return
+    # Sent over a network, many rows are one statement with an array.
+    several = sa.func.unnest(sa.cast(some, postgresql.ARRAY(sa.Text)))
+    values = [sa.cast(sa.literal(text), sa.Text) if text is not None else sa.null() for text in (reason, moment)]
+    connection.execute(new.from_select(["phone", "reason", "added_at"], sa.select(several, *values)))
 
 
 def _count(connection: sa.Connection) -> int:

@@ -57,8 +57,9 @@ def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callab
     JournalError
         When a run works on one of the batches; the transaction is to be given up then.
     """
-    # Where transactions are not one at a time anyway, whoever plans waits for this one.
-    names = {row.id: row for row in connection.execute(sa.select(campaigns).with_for_update())}
+    # While campaigns are locked nobody puts the numbers of a batch into others, which could be missed.
+    every = sa.select(campaigns).order_by(campaigns.c.id).with_for_update()
+    names = {row.id: row for row in connection.execute(every)}
     found: dict[int, list[NDArray[np.int32]]] = {}
     ids = (
         connection.execute(sa.select(batches.c.id).where(batches.c.phones != "").order_by(batches.c.id)).scalars().all()
@@ -75,7 +76,7 @@ def forget(connection: sa.Connection, wanted: NDArray[np.int32], is_busy: Callab
             batches.c.created_at,
             batches.c.phones,
         )
-        rows = connection.execute(query.where(batches.c.id.in_(some)).with_for_update()).all()
+        rows = connection.execute(query.where(batches.c.id.in_(some)).order_by(batches.c.id).with_for_update()).all()
         for row, gone, left in _parted(rows, wanted):
             if row.status in UNFINISHED and is_busy(row):
                 raise JournalError(
@@ -101,7 +102,7 @@ def prune(connection: sa.Connection, before: datetime) -> pd.DataFrame:
     DataFrame
         As `Journal.prune` returns it.
     """
-    connection.execute(sa.select(campaigns.c.id).with_for_update())
+    connection.execute(sa.select(campaigns.c.id).order_by(campaigns.c.id).with_for_update())
     counted = sa.case((batches.c.status.in_(["withdrawn", "split"]), 0), else_=present(batches))
     with_numbers = batches.c.phones != ""
     query = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sqlalchemy as sa
 
-from esms_frames import clock
+from esms_frames import transaction
 from esms_frames.client import SANDBOX
 from esms_frames.message import SmsType
 from esms_frames.schema import SETTLED, batches, campaigns, count_in, numbers_in, text_of
@@ -79,7 +79,7 @@ def advertised(
     )
     if among is not None:
         query = query.where(sa.or_(batches.c.campaign_id != scope.id, batches.c.status.not_in(SETTLED)))
-    left_out, now = frozenset(but), clock.now()
+    left_out, now = frozenset(but), transaction.now(connection)
     numbers, seconds = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)]
     for some in connection.execute(query, execution_options={"yield_per": _AT_ONCE}).partitions():
         rows = [row for row in some if row.id not in left_out and row.phones]

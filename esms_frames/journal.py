@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from esms_frames import callback_store, clock, columns, erasure, schema
+from esms_frames import callback_store, columns, erasure, schema
 from esms_frames.batch import Attempt, Batch, Known, NewBatch, batch_of, row_of
 from esms_frames.consent import in_vietnam
 from esms_frames.database import Database
@@ -34,6 +33,8 @@ from esms_frames.schema import (
     phones_of,
     text_of,
 )
+from esms_frames.transaction import Lock, insert, now, take
+from esms_frames.transaction import seconds as seconds_of
 
 if TYPE_CHECKING:
     import os
@@ -49,28 +50,41 @@ T = TypeVar("T")
 
 _AT_ONCE = 200  # batches whose numbers are in memory, where not all need be
 _KEPT = timedelta(days=2)
+_UNFINISHED_ONLY = (batches.c.status.in_(UNFINISHED),)
 
 
 class Journal:
     """The log of campaigns on this machine, or of a team's.
 
     Everything that is sent is written here first, durably, so that no crash, time-out or second notebook can make a
-    phone be texted twice. It holds phone numbers and texts, and is readable by its owner only; it holds no key.
+    phone be texted twice. It holds phone numbers and texts, and no key. A file is readable by its owner only.
 
     Parameters
     ----------
     path : str or path-like, optional
-        A SQLite file, made where it is not there, or a database URL of SQLAlchemy's. By default ``ESMS_JOURNAL`` from
-        the environment, or else ``journal.sqlite`` in the user's data folder.
+        A SQLite file, made where it is not there, or the URL of a PostgreSQL database that a team shares, like
+        ``postgresql+psycopg://lan@db.example/esms`` (``pip install "esms-frames[team]"``; the password is best kept in
+        ``PGPASSWORD`` or ``~/.pgpass``). By default ``ESMS_JOURNAL`` from the environment, or else ``journal.sqlite`` in
+        the user's data folder.
 
     Raises
     ------
     JournalError
-        When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, or on a drive that
-        does not lock files. Nothing is sent then.
+        When it can't be relied on: made by a newer version, corrupt, read-only, on a full disk, on a drive that does not
+        lock files, or on a server that can't be reached or runs with ``fsync = off``. Nothing is sent then.
 
     Notes
     -----
+    Those who share a PostgreSQL database share campaigns, the daily cap and the do-not-contact list, and can't text the
+    same people twice between them. Their machines' clocks don't matter, for all times are the server's. A campaign goes
+    on after the server, or the way to it, was away for up to a minute; away for longer, the run ends with a
+    `JournalError`, and `resume` finishes it. What a machine had under way when it crashed is left to others when its
+    claim has run out, a minute or so later with the client's usual time-outs; what it had planned and not begun may be
+    sent at once, and replaced by another plan after an hour. The database needs the encoding UTF8, PostgreSQL 12 or
+    later, and to be empty or in a schema of its own (``?options=-csearch_path%3Desms``).
+
+    A standby that takes over without the server's last commits (asynchronous replication) is like an older copy.
+
     An older copy that is put back does not know of what was sent since. Batches that it holds are safe, for they go out
     under their own request ids; so resume its campaigns first, before you send them to other people or with other texts.
 
@@ -84,9 +98,12 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self._database = Database(path)
-        with self._database.begin() as connection:
+
+        def make(connection: sa.Connection) -> None:
             schema.migrate(connection, self._database.where)
-            self._database.check_locks()
+            self._database.check(connection)
+
+        self._database.transact(make)
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.where}>"
@@ -167,17 +184,20 @@ class Journal:
             .group_by(campaigns.c.id)
             .order_by(campaigns.c.id.desc())
         )
-        with self._database.begin() as connection:
+
+        def look(connection: sa.Connection) -> tuple[list[str], Sequence[Any]]:
             found = connection.execute(query)
-            names, rows = list(found.keys()), found.all()
+            return list(found.keys()), found.all()
+
+        names, rows = self._database.transact(look)
         values = {name: [row[place] for row in rows] for place, name in enumerate(names)}
         return pd.DataFrame({name: _column(name, values[name]) for name in names})
 
     def forget(self, numbers: Any) -> pd.DataFrame:
         """Erase people from the journal, as Vietnam's law on personal data (91/2025/QH15) lets them ask for.
 
-        Their numbers are taken out of all batches of all campaigns, whatever became of these, in one transaction, and a
-        SQLite file is written anew then, so that no byte of them is left in it nor in the files beside it.
+        Their numbers are taken out of all batches of all campaigns, whatever became of these, in one transaction. The
+        SQLite file, or the tables on the server, are written anew then, so that no byte of them is left there.
 
         Parameters
         ----------
@@ -196,7 +216,8 @@ class Journal:
             When an entry can't be read; nothing was changed.
         JournalError
             When a run that is alive works on a batch with one of the numbers; nothing was changed. Also when the file could
-            not be written anew; the numbers are out of all tables then, and forgetting them again tries it again.
+            not be written anew, which on a server only the owner of the tables may do; the numbers are out of all tables
+            then, and forgetting them again tries it again.
 
         Notes
         -----
@@ -212,8 +233,7 @@ class Journal:
         of attempts                 when, with what outcome; they hold no numbers
         of callbacks                those of whole sends, and those of numbers that are not forgotten
         the do-not-contact list     the number alone, without reason and date, for else nobody could keep to it
-        results, files, backups     whatever has been made of the journal elsewhere; and PostgreSQL's own dead rows
-                                    and logs, until its VACUUM
+        results, files, backups     whatever has been made of the journal elsewhere; a server's logs and replicas, too
         ==========================  =========================================================================
 
         Whoever is forgotten can't be protected from being texted again, in the same campaign or by the daily cap. Put
@@ -235,8 +255,12 @@ class Journal:
         (0, True)
         """
         found = read_list(numbers, "numbers", of_record=True)
-        with self._database.begin() as connection:
-            table = erasure.forget(connection, found, busy(connection))
+
+        def erase(connection: sa.Connection) -> pd.DataFrame:
+            take(connection, Lock.PEOPLE)
+            return erasure.forget(connection, found, busy(connection))
+
+        table = self._database.transact(erase, again=False)
         self._database.scrub()
         return table
 
@@ -276,9 +300,12 @@ class Journal:
         >>> len(journal.prune(before="2025-12-31"))
         0
         """
-        limit = _checked_limit(before)
-        with self._database.begin() as connection:
-            table = erasure.prune(connection, limit)
+
+        def erase(connection: sa.Connection) -> pd.DataFrame:
+            take(connection, Lock.PEOPLE)
+            return erasure.prune(connection, _checked_limit(before, now(connection)))
+
+        table = self._database.transact(erase, again=False)
         self._database.scrub()
         return table
 
@@ -309,23 +336,20 @@ class Journal:
         >>> len(journal.callbacks())
         0
         """
-        with self._database.begin() as connection:
-            return callback_store.read(connection, None if campaign is None else checked_campaign(campaign))
+        name = None if campaign is None else checked_campaign(campaign)
+        return self._database.transact(lambda connection: callback_store.read(connection, name))
 
     def callbacks_of(self, sms_ids: Sequence[str]) -> pd.DataFrame:
         """Read the callbacks of sends, by the gateway's ids of them."""
-        with self._database.begin() as connection:
-            return callback_store.read_sends(connection, sms_ids)
+        return self._database.transact(lambda connection: callback_store.read_sends(connection, sms_ids))
 
     def callback_token(self, scope: Scope) -> str:
         """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""
-        with self._database.begin() as connection:
-            return callback_store.token_of(connection, scope)
+        return self._database.transact(lambda connection: callback_store.token_of(connection, scope))
 
     def callback_tokens(self) -> dict[str, int]:
         """Give the tokens of all campaigns, with the campaigns' ids."""
-        with self._database.begin() as connection:
-            return callback_store.tokens(connection)
+        return self._database.transact(callback_store.tokens)
 
     def record_callbacks(self, received: Sequence[Received]) -> None:
         """Write down callbacks, all in one transaction, which is on disk when this returns."""
@@ -335,37 +359,47 @@ class Journal:
     def scope(self, name: str, gateway: str, account: str, *, begin: bool = True) -> Scope:
         """Find a campaign, or begin it; where it is not to be begun, one that is not there has the id 0."""
         key = {"name": name, "gateway": gateway, "account": account}
-        with self._database.begin() as connection:
-            ids = sa.select(campaigns.c.id).filter_by(**key)
-            if begin and connection.execute(ids).first() is None:
-                connection.execute(sa.insert(campaigns).values(**key, created_at=text_of(clock.now())))
-            return Scope(connection.execute(ids).scalar() or 0, **key)
+        ids = sa.select(campaigns.c.id).filter_by(**key)
+
+        def find(connection: sa.Connection) -> Scope:
+            there = connection.execute(ids).scalar()
+            if there is None and begin:
+                row = {**key, "created_at": text_of(now(connection))}
+                connection.execute(insert(connection, campaigns).values(row).on_conflict_do_nothing())
+                there = connection.execute(ids).scalar()
+            return Scope(there or 0, **key)
+
+        return self._database.transact(find)
 
     def scopes(self, name: str) -> list[Scope]:
         """List the campaigns of a name, on whatever gateway and account, the latest first."""
         query = sa.select(campaigns).where(campaigns.c.name == name).order_by(campaigns.c.id.desc())
-        with self._database.begin() as connection:
-            return [Scope(row.id, row.name, row.gateway, row.account) for row in connection.execute(query)]
+        rows = self._database.transact(lambda connection: connection.execute(query).all())
+        return [Scope(row.id, row.name, row.gateway, row.account) for row in rows]
+
+    def now(self) -> datetime:
+        """Give the present moment by the clock that all times of the journal are of, in Vietnam time."""
+        return self._database.now()
 
     def batches(self, scope: Scope) -> list[Batch]:
         """Read the batches of a campaign in the order of their numbers, those withdrawn or split left out."""
-        with self._database.begin() as connection:
-            return self._read(connection, scope)
+        return self._database.transact(lambda connection: self._read(connection, scope))
 
     def unfinished(self, scope: Scope) -> list[Batch]:
         """Read the batches of a campaign that may still have to be sent."""
-        with self._database.begin() as connection:
-            return self._read(connection, scope, batches.c.status.in_(UNFINISHED))
+        return self._database.transact(lambda connection: self._read(connection, scope, *_UNFINISHED_ONLY))
 
     def each_batch(self, scope: Scope) -> Iterator[Batch]:
         """Read what `batches` gives one after the other, some at once."""
         numbers = sa.select(batches.c.number).where(batches.c.campaign_id == scope.id).order_by(batches.c.number)
-        with self._database.begin() as connection:
-            there = list(connection.execute(numbers).scalars())
+        there = self._database.transact(lambda connection: list(connection.execute(numbers).scalars()))
         for place in range(0, len(there), _AT_ONCE):
             some = there[place : place + _AT_ONCE]
-            with self._database.begin() as connection:
-                yield from self._read(connection, scope, batches.c.number.between(some[0], some[-1]))
+
+            def read(connection: sa.Connection, first: int = some[0], last: int = some[-1]) -> list[Batch]:
+                return self._read(connection, scope, batches.c.number.between(first, last))
+
+            yield from self._database.transact(read)
 
     def consult(
         self, scope: Scope, consider: Callable[[Known], T], settled: Settled | None = None, about: Numbers | None = None
@@ -375,8 +409,12 @@ class Journal:
         With `settled`, which is brought up to date, it is what bears on the numbers that it is about, and no more than the
         unfinished batches is in memory.
         """
-        with self._database.begin() as connection:
-            return consider(self._known(connection, scope, settled, about))
+
+        def ask(connection: sa.Connection) -> T:
+            there = self._bearing(connection, scope, settled)
+            return consider(self._known(connection, scope, there, settled, about))
+
+        return self._database.transact(ask)
 
     def plan(
         self,
@@ -391,30 +429,56 @@ class Journal:
         It knows of the journal what `consult` says. What comes back are the campaign's batches, or with `settled` the
         unfinished ones.
 
-        It is one transaction, so that of two runs the second decides knowing what the first has. Afterwards batches and
-        numbers are on disk.
+        It is one transaction, and one plan at a time whatever the campaign, so that of two runs the second decides
+        knowing what the first has: within a campaign nobody is in two batches, and the daily cap holds over all of them.
+        Afterwards batches and numbers are on disk.
         """
-        with self._database.begin() as connection:
-            if connection.dialect.name != "sqlite":
-                connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update())
-            withdrawn, added = decide(self._known(connection, scope, settled, about))
+        written: list[set[tuple[int, str]]] = []  # what a commit was to write whose answer got lost
+
+        def write(connection: sa.Connection) -> list[Batch]:
+            take(connection, Lock.PEOPLE)
+            _take_campaign(connection, scope)
+            # What may be withdrawn is locked before it is decided: else another run could begin to send it between the
+            # decision and its writing. What is being sent by then is seen as such.
+            unfinished = sa.select(batches.c.id).where(
+                batches.c.campaign_id == scope.id, batches.c.status.in_(UNFINISHED)
+            )
+            connection.execute(unfinished.order_by(batches.c.id).with_for_update()).all()
+            there = self._bearing(connection, scope, settled)
+            if written and written[-1] & {(batch.id, batch.request_id) for batch in there}:
+                return there
+            withdrawn, added = decide(self._known(connection, scope, there, settled, about))
             for batch in withdrawn:
                 connection.execute(
                     sa.update(batches)
                     .where(batches.c.id == batch.id, batches.c.status == "planned")
                     .values(status="withdrawn", request_id=f"{batch.request_id}/withdrawn {batch.id}")
                 )
-            self._add(connection, scope, run, added)
-            return self._read(connection, scope, *(() if settled is None else [batches.c.status.in_(UNFINISHED)]))
+            numbers = set(self._add(connection, scope, run, added))
+            planned = self._bearing(connection, scope, settled)
+            written.append({(batch.id, batch.request_id) for batch in planned if batch.number in numbers})
+            return planned
+
+        return self._database.transact(write)
+
+    def _bearing(self, connection: sa.Connection, scope: Scope, settled: Settled | None) -> list[Batch]:
+        """Read the batches that a decision is made upon: all, or the unfinished where what is settled is known."""
+        return self._read(connection, scope, *(() if settled is None else _UNFINISHED_ONLY))
 
     def _known(
-        self, connection: sa.Connection, scope: Scope, settled: Settled | None = None, about: Numbers | None = None
+        self,
+        connection: sa.Connection,
+        scope: Scope,
+        there: list[Batch],
+        settled: Settled | None,
+        about: Numbers | None,
     ) -> Known:
         known = Known(
-            batches=self._read(connection, scope, *(() if settled is None else [batches.c.status.in_(UNFINISHED)])),
+            batches=there,
             request_ids=_request_ids(connection, scope),
             do_not_contact=lambda: self.do_not_contact.numbers(connection),
             advertised=lambda since, until, but: advertised(connection, scope, since, until, but),
+            now=now(connection),
         )
         if settled is None:
             return known
@@ -440,7 +504,8 @@ class Journal:
         query = sa.select(sa.func.max(batches.c.number)).where(batches.c.campaign_id == scope.id)
         highest = connection.execute(query).scalar() or 0
         numbers = [highest + place for place, _ in enumerate(added, start=1)]
-        rows = [row_of(scope, run, batch, number) for batch, number in zip(added, numbers, strict=True)]
+        moment = now(connection)
+        rows = [row_of(scope, run, batch, number, moment) for batch, number in zip(added, numbers, strict=True)]
         if rows:
             connection.execute(sa.insert(batches), [{**row, "split_from": split_from} for row in rows])
         return numbers
@@ -451,7 +516,11 @@ class Journal:
         `seconds` is how long the claim is good for, if the process lives so long. This is on disk before it returns,
         so that a crash afterwards leaves the batch uncertain and never forgotten.
         """
-        with self._database.begin() as connection:
+        begun: list[Attempt] = []  # what a commit was to write whose answer got lost
+
+        def begin(connection: sa.Connection) -> Attempt | None:
+            # Of several runs the first gets the row; the others wait for its commit, which is at once, and see its claim.
+            # So SKIP LOCKED is not needed, for each asks for one batch by its id.
             held = connection.execute(
                 sa.select(
                     batches.c.status,
@@ -464,11 +533,13 @@ class Journal:
                 .where(batches.c.id == batch.id)
                 .with_for_update()
             ).one()
-            if held.status not in UNFINISHED or not claimable(held.holder, held.held_until, run):
+            if begun and _is_there(connection, begun[-1], run):
+                return begun[-1]
+            if held.status not in UNFINISHED or not claimable(connection, held.holder, held.held_until, run):
                 return None
             if held.phones != phones_of(batch.numbers):  # somebody was forgotten since the batch was read
                 return None
-            now = clock.now()
+            moment = now(connection)
             earlier = set(
                 connection.execute(sa.select(attempts.c.outcome).where(attempts.c.batch_id == batch.id)).scalars()
             )
@@ -478,27 +549,32 @@ class Journal:
                 .values(
                     status="sending",
                     holder=run,
-                    held_until=time.time() + seconds,
+                    held_until=seconds_of(connection) + seconds,
                     attempts=held.attempts + 1,
-                    sent_at=text_of(now),
-                    uncertain_since=held.uncertain_since or text_of(now),
+                    sent_at=text_of(moment),
+                    uncertain_since=held.uncertain_since or text_of(moment),
                 )
             )
             written = connection.execute(
                 sa.insert(attempts).values(
-                    batch_id=batch.id, number=held.attempts + 1, run=run, started_at=text_of(now)
+                    batch_id=batch.id, number=held.attempts + 1, run=run, started_at=text_of(moment)
                 )
             )
             (attempt_id,) = written.inserted_primary_key or (0,)
-            return Attempt(
-                id=attempt_id,
-                batch_id=batch.id,
-                number=held.attempts + 1,
-                uncertain_before=moment_of(held.uncertain_since),
-                unanswered_before=bool(earlier & {None, "unanswered"}),
-                refused_before="refused" in earlier,
-                started_at=now,
+            begun.append(
+                Attempt(
+                    id=attempt_id,
+                    batch_id=batch.id,
+                    number=held.attempts + 1,
+                    uncertain_before=moment_of(held.uncertain_since),
+                    unanswered_before=bool(earlier & {None, "unanswered"}),
+                    refused_before="refused" in earlier,
+                    started_at=moment,
+                )
             )
+            return begun[-1]
+
+        return self._database.transact(begin)
 
     def end_attempt(
         self,
@@ -516,8 +592,11 @@ class Journal:
         Outcomes are ``accepted``, ``refused``, ``unanswered``, ``already there``, ``unreachable`` and ``not tried``. An
         unfinished batch stays with the run.
         """
-        with self._database.begin() as connection:
-            _end_attempt(connection, attempt, run, status, outcome=outcome, reason=reason, code=code, sms_id=sms_id)
+        self._database.transact(
+            lambda connection: _end_attempt(
+                connection, attempt, run, status, outcome=outcome, reason=reason, code=code, sms_id=sms_id
+            )
+        )
 
     def split(
         self,
@@ -535,26 +614,38 @@ class Journal:
         and the request ids that the campaign has ever used. Both are on disk at once, so that whatever happens next
         nobody is lost and nobody is in two batches.
         """
-        with self._database.begin() as connection:
+        present = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
+        parts_of_it = sa.select(batches.c.number, batches.c.planned_by).where(batches.c.split_from == attempt.batch_id)
+
+        def divided(connection: sa.Connection) -> list[Batch]:
+            _take_campaign(connection, scope)
             _end_attempt(connection, attempt, run, "split", outcome="refused", reason=reason, code=code)
-            now = sa.select(batches.c.status, batches.c.phones).where(batches.c.id == attempt.batch_id)
-            row = connection.execute(now).one()
-            if row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
-                return []
-            parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
-            numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
+            row = connection.execute(present).one()
+            there = connection.execute(parts_of_it).all()
+            if there:  # by another run since, or by this one, whose answer to the commit got lost
+                numbers = [part.number for part in there if part.planned_by == run]
+            elif row.status != "split" or not row.phones:  # another run has had it since, or nobody is left
+                numbers = []
+            else:
+                parts = divide(numbers_in(row.phones), _request_ids(connection, scope))
+                numbers = self._add(connection, scope, run, parts, split_from=attempt.batch_id)
             return self._read(connection, scope, batches.c.number.in_(numbers))
+
+        return self._database.transact(divided)
 
     def claim(self, batch: Batch, run: str, seconds: float) -> bool:
         """Claim a batch for a run without trying it, if it is as it was read and no other run has it."""
         row = sa.select(batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id, *_unchanged(batch))
-        with self._database.begin() as connection:
+
+        def take_it(connection: sa.Connection) -> bool:
             held = connection.execute(row.with_for_update()).one_or_none()
-            if held is None or not claimable(held.holder, held.held_until, run):
+            if held is None or not claimable(connection, held.holder, held.held_until, run):
                 return False
-            mine = {"holder": run, "held_until": time.time() + seconds}
+            mine = {"holder": run, "held_until": seconds_of(connection) + seconds}
             connection.execute(sa.update(batches).where(batches.c.id == batch.id).values(**mine))
             return True
+
+        return self._database.transact(take_it)
 
     def settle(
         self, batch: Batch, run: str, status: str | None, *, reason: str | None, sms_id: str | None = None
@@ -565,18 +656,17 @@ class Journal:
         """
         values: dict[str, Any] = {"status": status, "reason": reason, "sms_id": sms_id}
         values |= {"code": None, "holder": None, "held_until": None}
-        if status == "planned":
-            values |= {"uncertain_since": None, "created_at": text_of(clock.now()), "planned_by": None}
-        elif status == "accepted":
+        if status == "accepted":
             values |= {"uncertain_since": None, "settled_by": run}
         elif status is None:
             values |= {"status": batch.status}
-        with self._database.begin() as connection:
-            connection.execute(
-                sa.update(batches)
-                .where(batches.c.id == batch.id, batches.c.holder == run, *_unchanged(batch))
-                .values(**values)
-            )
+        mine = sa.update(batches).where(batches.c.id == batch.id, batches.c.holder == run, *_unchanged(batch))
+
+        def write(connection: sa.Connection) -> None:
+            fresh = {"uncertain_since": None, "created_at": text_of(now(connection)), "planned_by": None}
+            connection.execute(mine.values(**values, **(fresh if status == "planned" else {})))
+
+        self._database.transact(write)
 
     def sms_ids(self, scope: Scope) -> set[str]:
         """Give the gateway's ids of all sends of an account, in whatever campaign."""
@@ -585,22 +675,31 @@ class Journal:
             .join(campaigns)
             .where(campaigns.c.gateway == scope.gateway, campaigns.c.account == scope.account)
         )
-        with self._database.begin() as connection:
-            return {sms_id for sms_id in connection.execute(query).scalars() if sms_id}
+        found = self._database.transact(lambda connection: connection.execute(query).scalars().all())
+        return {sms_id for sms_id in found if sms_id}
 
     def state(self, batch: Batch, run: str) -> tuple[str, bool]:
         """Give the present status of a batch, and whether another run that is alive works on it."""
         query = sa.select(batches.c.status, batches.c.holder, batches.c.held_until).where(batches.c.id == batch.id)
-        with self._database.begin() as connection:
+
+        def look(connection: sa.Connection) -> tuple[str, bool]:
             row = connection.execute(query).one()
-        held = row.status in UNFINISHED and not claimable(row.holder, row.held_until, run)
-        return row.status, held
+            held = row.status in UNFINISHED and not claimable(connection, row.holder, row.held_until, run)
+            return row.status, held
+
+        return self._database.transact(look)
 
     def release(self, run: str) -> None:
         """Give up every claim of a run that has ended."""
-        with self._database.begin() as connection:
+        its = sa.or_(batches.c.planned_by == run, batches.c.holder == run)
+
+        def let_go(connection: sa.Connection) -> None:
+            # In the order in which everybody locks rows, so that nobody waits for whoever waits for them.
+            connection.execute(sa.select(batches.c.id).where(its).order_by(batches.c.id).with_for_update()).all()
             connection.execute(sa.update(batches).where(batches.c.planned_by == run).values(planned_by=None))
             connection.execute(sa.update(batches).where(batches.c.holder == run).values(holder=None, held_until=None))
+
+        self._database.transact(let_go)
 
     def _read(self, connection: sa.Connection, scope: Scope, *which: sa.ColumnElement[bool]) -> list[Batch]:
         query = (
@@ -635,6 +734,16 @@ def _catch_up(connection: sa.Connection, scope: Scope, settled: Settled) -> None
     settled.batches = there
 
 
+def _take_campaign(connection: sa.Connection, scope: Scope) -> None:
+    """Wait until no other transaction adds batches to a campaign, nor takes people out of all of them."""
+    connection.execute(sa.select(campaigns.c.id).filter_by(id=scope.id).with_for_update(key_share=True))
+
+
+def _is_there(connection: sa.Connection, attempt: Attempt, run: str) -> bool:
+    query = sa.select(attempts.c.id).filter_by(id=attempt.id, run=run, started_at=text_of(attempt.started_at))
+    return connection.execute(query).first() is not None
+
+
 def _request_ids(connection: sa.Connection, scope: Scope) -> set[str]:
     ids = sa.select(batches.c.request_id).where(batches.c.campaign_id == scope.id)
     return {request_id.split("/")[0] for request_id in connection.execute(ids).scalars()}
@@ -665,7 +774,7 @@ def _end_attempt(
     connection.execute(
         sa.update(attempts)
         .where(attempts.c.id == attempt.id)
-        .values(ended_at=text_of(clock.now()), outcome=outcome, code=code)
+        .values(ended_at=text_of(now(connection)), outcome=outcome, code=code)
     )
     # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a run that
     # slept through its claim does not speak for the one that has it now.
@@ -685,7 +794,7 @@ def _column(name: str, values: list[Any]) -> Any:
     return pd.array(values, dtype=columns.text_dtype()) if is_text else np.array(values, dtype=np.int64)
 
 
-def _checked_limit(before: object) -> datetime:
+def _checked_limit(before: object, present: datetime) -> datetime:
     way_out = "write a time like '2030-01-31' (Vietnam time)."
     moment = before
     if isinstance(before, str):
@@ -698,7 +807,7 @@ def _checked_limit(before: object) -> datetime:
     if not isinstance(moment, datetime):
         raise InvalidInput(f"before is {shown(before)} and no moment: {way_out}")
     limit = in_vietnam(moment, "before")
-    latest = clock.now() - _KEPT
+    latest = present - _KEPT
     if limit > latest:
         raise InvalidInput(
             f"before is {limit:%Y-%m-%d %H:%M}, and what was sent since {latest:%Y-%m-%d %H:%M} is still needed for the "

@@ -74,11 +74,11 @@ def run_pieces(
         def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
             # What `settle` left open may have been sent, by a run that an older copy of a journal does not know of.
             certain = [
-                batch if may_be_sent(batch, batch.uncertain_since) else replace(batch, is_abandoned=False)
+                batch if may_be_sent(batch, batch.uncertain_since, known.now) else replace(batch, is_abandoned=False)
                 for batch in known.batches
             ]
             decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
-            check_hours(decided.added)
+            check_hours(decided.added, known.now)
             delivery.held_back.update(decided.held)
             here[:] = decided.left_out
             if strays is not None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from esms_frames import clock
 from esms_frames.allocation import LIVE, LeftOut, allocate
 from esms_frames.audience import check_floor
 from esms_frames.client import SANDBOX
@@ -41,10 +40,10 @@ DONE = Outcome(Status.ALREADY_SENT, "by this campaign, or about to be")
 _ASKED_ABOUT = Outcome(Status.UNKNOWN, "it may have been sent: the gateway is asked about it before anything else")
 
 
-def check_hours(added: Sequence[NewBatch]) -> None:
+def check_hours(added: Sequence[NewBatch], now: datetime) -> None:
     """Refuse new batches of advertising at a time at which it may not go out."""
     for batch in added:
-        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or clock.now())):
+        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or now)):
             raise InvalidInput(why)
 
 
@@ -71,6 +70,8 @@ class Outlook:
     held: Mapping[int, str]
     """The unfinished batches that would not be tried, with the reason."""
     rejected: pd.DataFrame
+    now: datetime
+    """The present moment by the journal's clock."""
 
 
 def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
@@ -93,6 +94,7 @@ def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
         absent=int((~is_among(elsewhere, there)).sum()),
         held=decided.held,
         rejected=_rejected(order, [*aside, *decided.left_out], parcels),
+        now=journal.now(),
     )
     return foretold(order.campaign, order.groups, order.idle, outlook, lambda: check_floor(order.audience), client)
 
@@ -101,8 +103,9 @@ def to_be_tried(known: Known, decided: Allocation) -> tuple[list[Batch], list[Le
     """Give the batches of the campaign that would be tried, and the numbers of those that would not, with the reason."""
     withdrawn = {batch.id for batch in decided.withdrawn}
     there = [batch for batch in known.batches if batch.status in LIVE and batch.id not in withdrawn]
-    aside = [LeftOut(batch.numbers, why) for batch in there if (why := _why_not_tried(batch, decided)) is not None]
-    return [batch for batch in there if _why_not_tried(batch, decided) is None], aside
+    whys = [(batch, _why_not_tried(batch, decided, known.now)) for batch in there]
+    aside = [LeftOut(batch.numbers, why) for batch, why in whys if why is not None]
+    return [batch for batch, why in whys if why is None], aside
 
 
 def foretold(
@@ -128,7 +131,7 @@ def foretold(
         price=answers.price,
         price_basis=answers.price_basis,
         balance=answers.balance,
-        window=_window(groups),
+        window=_window(groups, outlook.now),
         warnings=(*_warnings(groups, idle, outlook), *answers.warnings),
         problems=(*_problems(groups, outlook, check_enough), *answers.problems),
     )
@@ -149,7 +152,7 @@ def _problems(groups: Sequence[Group], outlook: Outlook, check_enough: Callable[
     except TooFewRecipients as error:
         problems.append(str(error))
     try:
-        check_hours(outlook.added)
+        check_hours(outlook.added, outlook.now)
     except InvalidInput as error:
         problems.append(str(error))
     if names := [name for group in groups for name in fields_of(group.message.content)]:
@@ -184,13 +187,13 @@ def _warnings(groups: Sequence[Group], idle: Sequence[str], outlook: Outlook) ->
     return warnings + sorted(filter(None, off))
 
 
-def _why_not_tried(batch: Batch, decided: Allocation) -> Outcome | None:
+def _why_not_tried(batch: Batch, decided: Allocation, now: datetime) -> Outcome | None:
     """Say why a batch of the campaign would not be sent; None where it would."""
     if batch.status not in UNFINISHED:
         return DONE
     if batch.id in decided.held:
         return Outcome(Status.NOT_SENT if batch.status == "planned" else Status.UNKNOWN, decided.held[batch.id])
-    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since):
+    if batch.uncertain_since is not None and not may_be_sent(batch, batch.uncertain_since, now):
         return _ASKED_ABOUT
     return None
 
@@ -239,9 +242,9 @@ def _messages(parcels: Sequence[Parcel]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(MESSAGE_COLUMNS))
 
 
-def _window(groups: Sequence[Group]) -> tuple[datetime, datetime] | None:
+def _window(groups: Sequence[Group], now: datetime) -> tuple[datetime, datetime] | None:
     bound = [group for group in groups if Rule.SENDING_HOURS in group.rules]
     if not bound:
         return None
-    start = next_allowed_time(max(group.message.send_at or clock.now() for group in bound))
+    start = next_allowed_time(max(group.message.send_at or now for group in bound))
     return start.replace(hour=FIRST_HOUR, minute=0, second=0), start.replace(hour=LAST_HOUR, minute=0, second=0)

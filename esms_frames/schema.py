@@ -42,6 +42,7 @@ import sqlalchemy as sa
 from esms_frames import clock
 from esms_frames.errors import JournalError
 from esms_frames.phones import joined_phones
+from esms_frames.transaction import Lock, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -142,6 +143,21 @@ callbacks = sa.Table(
 )
 _by_sms_id = sa.Index("batches_by_sms_id", batches.c.sms_id)
 
+_of_people = {
+    batches: ("phones", "content", "segment"),
+    do_not_contact: ("phone", "reason"),
+    callbacks: ("phone",),
+}
+for _table, _columns in _of_people.items():
+    for _name in _columns:  # PostgreSQL would keep samples of them in its statistics, even of those who are forgotten
+        sa.event.listen(
+            _table,
+            "after_create",
+            sa.DDL(  # type: ignore[no-untyped-call, unused-ignore]
+                f"ALTER TABLE {_table.name} ALTER {_name} SET STATISTICS 0"
+            ).execute_if(dialect="postgresql"),
+        )
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -171,9 +187,10 @@ _MIGRATIONS: Sequence[Callable[[sa.Connection], None]] = [_to_version_2, _to_ver
 
 def migrate(connection: sa.Connection, where: str) -> None:
     """Make the tables, or bring those that are there to today's version."""
+    take(connection, Lock.TABLES)  # two who make them at once would fail, both finding none
     there = sa.inspect(connection).get_table_names()
     if there and _journal.name not in there:
-        raise JournalError(f"{where} is a database of something else: name another file for the journal.")
+        raise JournalError(f"{where} is a database of something else: name another one for the journal.")
     current = len(_MIGRATIONS) + 1
     found = connection.execute(sa.select(_journal.c.version)).scalar() if there else current
     if found is None or found > current:

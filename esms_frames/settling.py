@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from esms_frames import clock, phones
+from esms_frames import phones
 from esms_frames.delivery import ATTEMPTS, clock_agrees, may_be_sent
 from esms_frames.errors import GatewayError
 from esms_frames.schema import UNFINISHED
@@ -63,31 +63,31 @@ def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Bat
         batch
         for batch in batches
         if batch.status in UNFINISHED
-        and not may_be_sent(batch, batch.uncertain_since)
+        and not may_be_sent(batch, batch.uncertain_since, journal.now())
         and journal.claim(batch, run, _CLAIM_SECONDS)
     ]
     for sms_type in {batch.message.sms_type for batch in doubtful}:
         of_type = [batch for batch in doubtful if batch.message.sms_type == sms_type]
         try:
-            held = _held(client, of_type, sms_type)
+            held = _held(client, of_type, sms_type, journal.now())
         except GatewayError as error:
             for batch in of_type:
                 journal.settle(batch, run, None, reason=f"The gateway had to be asked first, and could not be: {error}")
             continue
         known = journal.sms_ids(scope)
         for batch in of_type:
-            status, reason, sms_id = _verdict(batch, scope, client, held, known)
+            status, reason, sms_id = _verdict(batch, scope, client, held, known, journal)
             journal.settle(batch, run, status, reason=reason, sms_id=sms_id)
 
 
-def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[int, list[SentMessage]]:
+def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType, now: datetime) -> dict[int, list[SentMessage]]:
     """Ask once for all messages that could be of the batches; those to their numbers, by number."""
     numbers = distinct(np.concatenate([batch.numbers for batch in batches]))
     begin = min(_first(batch) for batch in batches)
-    if _clock_was_set(begin):
-        begin = clock.now() - _REMEMBERED
+    if _clock_was_set(begin, now):
+        begin = now - _REMEMBERED
     held: dict[int, list[SentMessage]] = {}
-    messages = client.sent_between(begin - _MARGIN, clock.now() + _MARGIN, sms_type, attempts=ATTEMPTS)
+    messages = client.sent_between(begin - _MARGIN, now + _MARGIN, sms_type, attempts=ATTEMPTS)
     while some := list(islice(messages, _AT_ONCE)):
         read = phones.read(pd.Series([message.phone for message in some], dtype=object))
         for place in np.flatnonzero(is_among(read, numbers)):
@@ -96,18 +96,23 @@ def _held(client: Client, batches: Sequence[Batch], sms_type: SmsType) -> dict[i
 
 
 def _verdict(
-    batch: Batch, scope: Scope, client: Client, held: Mapping[int, Sequence[SentMessage]], known: set[str]
+    batch: Batch,
+    scope: Scope,
+    client: Client,
+    held: Mapping[int, Sequence[SentMessage]],
+    known: set[str],
+    journal: Journal,
 ) -> tuple[str | None, str | None, str | None]:
     ours = [message for number in batch.numbers.tolist() for message in held.get(number, ())]
     named = [message for message in ours if _same(message.campaign, scope.name) and message.sms_id not in known]
-    now, first = clock.now(), _first(batch)
+    now, first = journal.now(), _first(batch)
     undecided = "unknown" if batch.uncertain_since else None
     if named:
         there = distinct(phones.read(pd.Series([message.phone for message in named], dtype=object)))
         if len(there) == len(batch.numbers):
             return "accepted", None, named[0].sms_id or None
         return undecided, f"The gateway holds {len(there):,} of its {len(batch.numbers):,} numbers: ask eSMS.", None
-    if _clock_was_set(first):
+    if _clock_was_set(first, now):
         return undecided, "It may have been taken, and this machine's clock was set since: ask eSMS.", None
     if batch.uncertain_since:
         if batch.sent_at and now - batch.sent_at < _LAG:
@@ -116,7 +121,7 @@ def _verdict(
             return undecided, "It may have been taken, too long ago for the gateway's records to tell: ask eSMS.", None
         if batch.message.send_at is not None and now < batch.message.send_at + _MARGIN:
             return undecided, "It may have been taken, and its schedule is too recent for the records to tell.", None
-    if client.clock_offset is None or not clock_agrees(client):
+    if client.clock_offset is None or not clock_agrees(client, journal):
         return None, "This machine's clock is not the gateway's, so nothing is repeated: set it right.", None
     if any(message.sms_id not in known and _looks_alike(message, batch) for message in ours):
         return undecided, "The gateway holds messages to these numbers that may be this batch: ask eSMS.", None
@@ -128,9 +133,9 @@ def _first(batch: Batch) -> datetime:
     return min(batch.uncertain_since or batch.created_at, batch.message.send_at or batch.created_at)
 
 
-def _clock_was_set(first: datetime) -> bool:
-    """Tell whether this machine's clock was set back since a moment: then nobody knows when that was."""
-    return first > clock.now() + _AGREES
+def _clock_was_set(first: datetime, now: datetime) -> bool:
+    """Tell whether the journal's clock was set back since a moment: then nobody knows when that was."""
+    return first > now + _AGREES
 
 
 def _looks_alike(message: SentMessage, batch: Batch) -> bool:

@@ -192,6 +192,7 @@ def _plan(order: LargeOrder, survey: Survey, client: Client | None, journal: Jou
         absent=_absent(unfinished, survey),
         held=decided.held,
         rejected=_rejected(order, survey, [*aside, *decided.left_out], about, sent),
+        now=journal.now(),
     )
 
     def check_enough() -> None:

@@ -9,12 +9,13 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pandas as pd
+import postgres_server
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 import esms_frames as ef
-from esms_frames import clock, delivery, schema
+from esms_frames import clock, database, delivery, schema
 
 # A busy machine breaks no law. CI draws the same examples each time, so that a change is judged by what it changes;
 # elsewhere they are new each time, and `--hypothesis-profile=thorough` draws many.
@@ -30,6 +31,59 @@ def needs(program: str) -> str:
     if found is None and os.environ.get("CI") == "true":
         pytest.fail(f"{program} is missing: .ci/run must install it")
     return found or pytest.skip(f"needs {program}")
+
+
+def needs_postgres():
+    """Give a running PostgreSQL server; skip the test on a laptop without it, and fail it in CI."""
+    if postgres_server.binaries() is None and os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL is missing: .ci/run must install it")
+    return postgres_server.server() or pytest.skip("needs PostgreSQL")
+
+
+ON_BOTH = "test_journal test_resume test_history test_do_not_contact test_erasure test_campaign".split()
+"""The modules whose tests run with a journal in SQLite, and again with one in PostgreSQL."""
+
+
+def pytest_generate_tests(metafunc):
+    if metafunc.module.__name__ in ON_BOTH and not metafunc.definition.get_closest_marker("sqlite"):
+        metafunc.parametrize("kind", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def kind(request):
+    """What keeps the test's journals: sqlite or postgresql."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def address(kind, tmp_path):
+    """Where a journal can be made: a path, or the URL of an empty database."""
+    return needs_postgres().address() if kind == "postgresql" else str(tmp_path / "journal.sqlite")
+
+
+@pytest.fixture
+def another_address(kind, tmp_path):
+    """Where another journal can be made."""
+    return needs_postgres().address() if kind == "postgresql" else str(tmp_path / "another.sqlite")
+
+
+def tables(address):
+    """Open the tables of a journal as a person does with any SQL tool."""
+    address = str(address)
+    return sa.create_engine(address if "://" in address else f"sqlite:///{address}", poolclass=sa.NullPool)
+
+
+def rows(address, query):
+    """Read a journal's tables with SQL."""
+    with tables(address).connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+def change(address, *statements):
+    """Change a journal's tables with SQL."""
+    with tables(address).begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 def script_of_docs(name):
@@ -70,9 +124,10 @@ def write_batch(
 
 
 @pytest.fixture(autouse=True)
-def _own_journal(tmp_path_factory, monkeypatch):
+def _own_journal(kind, tmp_path_factory, monkeypatch):
     """Give each test a journal of its own, and never the user's."""
-    monkeypatch.setenv("ESMS_JOURNAL", str(tmp_path_factory.mktemp("journal") / "journal.sqlite"))
+    file = tmp_path_factory.mktemp("journal") / "journal.sqlite"
+    monkeypatch.setenv("ESMS_JOURNAL", needs_postgres().address() if kind == "postgresql" else str(file))
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +136,7 @@ def _no_waiting(monkeypatch):
     monkeypatch.setattr(delivery, "_WAIT_INITIAL", 0.0)
     monkeypatch.setattr(delivery, "_WAIT_MAX", 0.0)
     monkeypatch.setattr(delivery, "_WAIT_JITTER", 0.0)
+    monkeypatch.setattr(database, "_WAIT_MAX", 0.1)
 
 
 @pytest.fixture

@@ -1,11 +1,15 @@
 """Kill senders at random moments, with a gateway that fails a third of the time, and count who was texted how often.
 
-Run: python tests/soak.py [seconds] [seed]
+Run: python tests/soak.py [seconds] [seed] [postgresql | URL of a journal]
 
 Each round has a sandbox and a journal of its own. Processes that send the same campaign are started one after the other,
 or two at once, and killed (SIGKILL) after a random time; the last is let finish. Then the sandbox's own ledger must hold
 each number exactly once. In every other round some numbers are blocked, so that their batches are split in halves; then
 each number is in the ledger once or said to be refused, or unknown where an attempt got no answer before the refusal.
+
+With ``postgresql`` the journal is on a server that is started for it, and the processes are of two machines: those of the
+other are taken for dead only when their claims have run out. In some rounds the server is stopped as by a power cut while
+they send, and started again.
 """
 
 from __future__ import annotations
@@ -21,9 +25,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
+import postgres_server
 
 import esms_frames as ef
-from esms_frames import delivery
+from esms_frames import delivery, runs
 
 FAULTS = {"cut_before": 0.1, "cut_after": 0.1, "slow": 0.03, "unavailable": 0.05, "garbage": 0.04, "busy": 0.03}
 assert abs(sum(FAULTS.values()) - 0.35) < 1e-9
@@ -31,12 +36,24 @@ CAMPAIGN = "soak"
 NUMBERS = [f"09018{n:05d}" for n in range(1200)]
 MOST_KILLS = 6
 BLOCKED = 3
+CUTS = 0.15
 BAD = ("lost", "doubled", "unsettled", "misreported")
 
 
-def sender(url, keys, journal, phones):
-    """Send the campaign, as a notebook would; runs in a process of its own."""
+MACHINES = ("one", "two")
+
+
+def hurry():
+    """Wait for nothing as long as in real life: neither between attempts, nor for the claims of a dead machine."""
     delivery._WAIT_INITIAL, delivery._WAIT_MAX, delivery._WAIT_JITTER = 0.01, 0.05, 0.01
+    delivery._CLAIM_MARGIN = 0.3
+
+
+def sender(url, keys, journal, phones, machine):
+    """Send the campaign, as a notebook on some machine would; runs in a process of its own."""
+    hurry()
+    if "://" in journal:
+        runs._boot = lambda: machine
     audience = ef.prepare(pd.DataFrame({"sdt": phones}), max_batch=120)
     message = ef.Message("Cam on quy khach!", "Baotrixemay")
     threading.Thread(target=looking, args=(journal,), daemon=True).start()
@@ -52,24 +69,29 @@ def looking(journal):
         time.sleep(0.05)
 
 
-def soak(seconds: float, seed: int = 0, *, least_rounds: int = 1) -> Counter:
-    """Play rounds for some time; count rounds, kills, faults, and numbers lost and doubled."""
+def soak(seconds: float, seed: int = 0, *, least_rounds: int = 1, server=None, journal: str = "") -> Counter:
+    """Play rounds for some time; count rounds, kills, faults, and numbers lost and doubled.
+
+    The journal is a new file, or one of `server`, or the one of which `journal` is the URL.
+    """
     rng = random.Random(seed)
     # Spawned from a clean process with everything imported, so that a kill can hit any moment of the sending itself.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["esms_frames.campaign", "esms_frames.sandbox", "soak"])
+    context.set_forkserver_preload(["esms_frames.campaign", "esms_frames.sandbox", "soak", "psycopg"])
     total: Counter = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end or total["rounds"] < least_rounds:
-        total += _round(context, rng, rng.sample(NUMBERS, BLOCKED) if total["rounds"] % 2 else [])
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            address = journal or (server.address() if server else str(Path(folder) / "journal.sqlite"))
+            blocked = rng.sample(NUMBERS, BLOCKED) if total["rounds"] % 2 else []
+            total += _round(context, rng, blocked, address, server)
     return total
 
 
-def _round(context, rng, blocked) -> Counter:
+def _round(context, rng, blocked, journal, server) -> Counter:
     told: Counter = Counter(rounds=1)
     knobs = {"faults": FAULTS, "slow_seconds": 0.6, "seed": rng.randrange(10**6), "latency": 0.01, "blocked": blocked}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ef.Sandbox(**knobs) as sandbox:
-        journal = str(Path(folder) / "journal.sqlite")
+    with ef.Sandbox(**knobs) as sandbox:
         keys = (sandbox.api_key, sandbox.secret_key)
         for kill in range(MOST_KILLS + 1):
             # The DataFrame has been shuffled and respelled since the last time.
@@ -77,13 +99,19 @@ def _round(context, rng, blocked) -> Counter:
                 number if rng.random() < 0.5 else f"+84 {number[1:]}" for number in rng.sample(NUMBERS, len(NUMBERS))
             ]
             several = [
-                context.Process(target=sender, args=(sandbox.url, keys, journal, phones), daemon=True)
+                context.Process(
+                    target=sender, args=(sandbox.url, keys, journal, phones, rng.choice(MACHINES)), daemon=True
+                )
                 for _ in range(rng.choice([1, 2]))
             ]
             for process in several:
                 process.start()
             if kill < MOST_KILLS:
                 time.sleep(rng.uniform(0.0, 0.7))
+                if server and rng.random() < CUTS:
+                    server.stop("immediate")
+                    server.start()
+                    told["outages"] += 1
                 ef.Journal(journal).close()  # a third process comes and goes
                 for process in several:
                     told["kills"] += process.is_alive()
@@ -91,7 +119,7 @@ def _round(context, rng, blocked) -> Counter:
             for process in several:
                 process.join()
         # What a sender gave up on is uncertain still; the campaign is resumed until nothing is.
-        delivery._WAIT_INITIAL, delivery._WAIT_MAX, delivery._WAIT_JITTER = 0.01, 0.05, 0.01
+        hurry()
         with sandbox.client(timeout=(2.0, 0.4)) as client:
             for _ in range(10):
                 results = ef.resume(CAMPAIGN, client, journal=journal, rate=None, progress=False)
@@ -118,6 +146,8 @@ def _round(context, rng, blocked) -> Counter:
 if __name__ == "__main__":
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    counted = soak(seconds, seed)
-    for name in (*"rounds kills faults accepted refused unknown split".split(), *BAD):
+    where = sys.argv[3] if len(sys.argv) > 3 else ""
+    own = postgres_server.server() if where == "postgresql" else None
+    counted = soak(seconds, seed, server=own, journal=where if "://" in where else "")
+    for name in (*"rounds kills outages faults accepted refused unknown split".split(), *BAD):
         print(f"{name:>11} {counted[name]:,}")

@@ -57,7 +57,11 @@ def known(batches=(), listed=(), had=()):
     contacted = np.repeat(numbers(*had), 3)
     seconds = np.full(len(contacted), int(clock.now().timestamp()) - 60)
     return Known(
-        list(batches), {each.request_id for each in batches}, lambda: numbers(*listed), lambda *_: (contacted, seconds)
+        list(batches),
+        {each.request_id for each in batches},
+        lambda: numbers(*listed),
+        lambda *_: (contacted, seconds),
+        clock.now(),
     )
 
 

@@ -72,10 +72,10 @@ def test_the_same_send_again_texts_nobody_twice(sandbox, client, message, custom
 
 
 def test_with_a_lost_journal_the_gateway_still_keeps_anybody_from_being_texted_twice(
-    sandbox, client, message, customers, tmp_path
+    sandbox, client, message, customers, another_address
 ):
     run(customers, message, client)
-    again = run(customers, message, client, journal=tmp_path / "another.sqlite")
+    again = run(customers, message, client, journal=another_address)
     assert counts(again) == {"already_sent": 50}
     assert again["code"].tolist() == [124] * 50
     assert "does not know" in again["reason"].iloc[0]
@@ -211,6 +211,7 @@ def test_a_schedule_that_becomes_past_on_the_way_ends_the_run(client, message, j
     assert counts(results) == {"accepted": 5_000, "not_sent": 15_000}
 
 
+@pytest.mark.sqlite
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     st.dictionaries(
@@ -528,6 +529,7 @@ def test_one_bad_number_among_5000_costs_14_more_requests(poisoned, message, mon
     assert len(calls) == 1 + 14
 
 
+@pytest.mark.sqlite
 def test_bad_numbers_all_over_it_cost_no_more_requests_than_is_said(poisoned, message, monkeypatch):
     customers = many(5_000)
     sandbox = poisoned(blocked=customers["sdt"].iloc[::20].tolist())

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY
+from conftest import FIFTY, rows
 
 import esms_frames as ef
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def listed(path):
-    book = ef.Journal(path)
+def listed(address):
+    book = ef.Journal(address)
     yield book.do_not_contact
     book.close()
 
@@ -122,24 +116,23 @@ def test_who_is_on_it_is_told_for_each_and_the_index_stays(listed):
     assert sum(listed.contains(set(FIFTY))) == 2
 
 
-def test_it_is_one_list_for_the_whole_journal_and_a_person_can_read_it(path, listed, at):
+def test_it_is_one_list_for_the_whole_journal_and_a_person_can_read_it(address, listed, at):
     at("2030-01-31 08:00")
     listed.add(FIFTY[0], reason="gọi điện từ chối")
-    other = ef.Journal(path)
+    other = ef.Journal(address)
     assert other.do_not_contact.contains(FIFTY[0])
     other.close()
-    with sqlite3.connect(path) as connection:
-        rows = connection.execute("SELECT phone, reason, added_at FROM do_not_contact").fetchall()
-    assert rows == [(FIFTY[0], "gọi điện từ chối", "2030-01-31T08:00:00.000000+07:00")]
+    held = rows(address, "SELECT phone, reason, added_at FROM do_not_contact")
+    assert held == [(FIFTY[0], "gọi điện từ chối", "2030-01-31T08:00:00.000000+07:00")]
     assert "1 on the list" in repr(listed)
     assert FIFTY[0] not in repr(listed)
 
 
-def test_several_may_add_at_once(path, listed):
+def test_several_may_add_at_once(address, listed):
     counts = []
 
     def add(numbers):
-        book = ef.Journal(path)
+        book = ef.Journal(address)
         counts.append(book.do_not_contact.add(numbers, reason="STOP"))
         book.close()
 

@@ -8,12 +8,13 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from conftest import FIFTY, write_batch
+from conftest import FIFTY, change, needs_postgres, rows, write_batch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,27 +26,36 @@ from esms_frames.runs import run_name
 LAN, HOA = FIFTY[:2]
 DAY = timedelta(days=1)
 SETTLED = ["accepted", "already_sent", "refused", "split", "withdrawn"]
+ALL = "SELECT * FROM batches ORDER BY id"
 COUNTS = ["numbers", "accepted", "refused", "unknown", "unfinished"]
 
 
 @pytest.fixture
-def path(tmp_path):
-    (tmp_path / "journal").mkdir()
-    return tmp_path / "journal" / "journal.sqlite"
+def new_address(kind, tmp_path_factory):
+    """Give addresses of new journals; a file has a folder of its own."""
+    if kind == "postgresql":
+        return needs_postgres().address
+    return lambda: str(tmp_path_factory.mktemp("journal") / "journal.sqlite")
 
 
-def opened(path):
+@pytest.fixture
+def address(new_address):
+    return new_address()
+
+
+def opened(address):
     """Open a journal whose SQLite does not overwrite by itself what is deleted; some builds do, most don't."""
-    book = ef.Journal(path)
+    book = ef.Journal(address)
     engine = book._database._engine
-    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = OFF"))
-    engine.dispose()
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = OFF"))
+        engine.dispose()
     return book
 
 
 @pytest.fixture
-def journal(path):
-    book = opened(path)
+def journal(address):
+    book = opened(address)
     yield book
     book.close()
 
@@ -54,73 +64,81 @@ def sent(data, message, client, **options):
     return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
 
 
-def files(path):
-    """Give all bytes in the journal's folder: its file, and those of SQLite beside it."""
-    return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()))
+def files(address):
+    """Give all bytes of a journal: of its file and those of SQLite beside it, or of its tables and indexes on a server."""
+    if "://" not in address:
+        return b"".join(file.read_bytes() for file in sorted(Path(address).parent.iterdir()))
+    change(address, "CHECKPOINT")
+    own = (
+        "SELECT oid, reltoastrelid FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+    )
+    several = rows(
+        address,
+        f"WITH own AS ({own}) SELECT pg_relation_filepath(oid) FROM pg_class WHERE oid IN (SELECT oid FROM own) OR oid IN "
+        "(SELECT reltoastrelid FROM own) OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN "
+        "(SELECT oid FROM own UNION SELECT reltoastrelid FROM own))",
+    )
+    assert len(several) > 5
+    return b"".join((needs_postgres().data / name).read_bytes() for (name,) in several)
 
 
-def rows(path, query="SELECT * FROM batches ORDER BY id"):
-    with sqlite3.connect(path) as connection:
-        return connection.execute(query).fetchall()
-
-
-def is_written(path, phone):
+def is_written(address, phone):
     """Whether a number is anywhere in the files, in national or international form."""
-    return phone[1:].encode() in files(path)
+    return phone[1:].encode() in files(address)
 
 
 # Nothing is left
 
 
 @pytest.mark.parametrize("status", [*SETTLED, "planned", "unknown", "sending"])
-def test_no_byte_of_them_is_left_in_the_journal_nor_in_the_files_beside_it(path, journal, status):
+def test_no_byte_of_them_is_left_in_the_journal_nor_in_the_files_beside_it(address, journal, status):
     write_batch(journal, status, phones=FIFTY)
     write_batch(journal, status, phones=[LAN], campaign="of one", content="Chao chi Lan!", segment="Lan, Hue")
     journal.do_not_contact.add([LAN, HOA], reason="chi Lan goi dien")
-    assert is_written(path, LAN)
+    assert is_written(address, LAN)
     table = journal.forget([LAN, HOA])
     assert table[["campaign", "numbers"]].values.tolist() == [["of one", 1], ["Tet", 2]]
-    left = files(path)
+    left = files(address)
     for words in ("Chao chi Lan", "Lan, Hue", "chi Lan goi dien"):
         assert words.encode() not in left
     journal.do_not_contact.remove([LAN, HOA])
-    assert is_written(path, FIFTY[2])
+    assert is_written(address, FIFTY[2])
     journal.forget(FIFTY[3])  # writes the file anew
-    assert not is_written(path, LAN)
-    assert not is_written(path, HOA)
+    assert not is_written(address, LAN)
+    assert not is_written(address, HOA)
 
 
-def test_what_was_really_sent_is_forgotten_with_all_that_happened_to_it(path, journal, customers, message, client):
+def test_what_was_really_sent_is_forgotten_with_all_that_happened_to_it(address, journal, customers, message, client):
     sent(customers, message, client, campaign="Tet", journal=journal)
     sent(customers, ef.Message("Xin chao", "Nobody"), client, campaign="wrong", journal=journal, checks=False)
-    assert is_written(path, LAN)
+    assert is_written(address, LAN)
     assert journal.forget(" +84 901 888 410 ")["numbers"].tolist() == [1, 1]
-    assert not is_written(path, LAN)
+    assert not is_written(address, LAN)
     table = journal.campaigns()[[*COUNTS, "forgotten"]]
     assert table.values.tolist() == [[49, 0, 0, 0, 49, 0], [50, 50, 0, 0, 0, 1]]  # the first never left
     journal.close()
-    assert not is_written(path, LAN)
+    assert not is_written(address, LAN)
 
 
-def test_whoever_is_nowhere_leaves_all_as_it_is(path, journal):
+def test_whoever_is_nowhere_leaves_all_as_it_is(address, journal):
     write_batch(journal, "accepted")
-    before = rows(path)
+    before = rows(address, ALL)
     table = journal.forget("0912888410")
     assert table.empty
     assert table.columns.tolist() == ["campaign", "gateway", "account", "created_at", "numbers"]
     assert str(table["created_at"].dtype) == "datetime64[us, UTC+07:00]"
-    assert rows(path) == before
+    assert rows(address, ALL) == before
     assert journal.forget([]).empty
 
 
 @pytest.mark.parametrize("numbers", [[LAN, "0901"], [LAN, "9.01E+08"], "x", None])
-def test_a_list_that_can_t_be_read_forgets_nobody(path, journal, numbers):
+def test_a_list_that_can_t_be_read_forgets_nobody(address, journal, numbers):
     write_batch(journal, "accepted")
-    before = rows(path)
+    before = rows(address, ALL)
     with pytest.raises(ef.InvalidInput, match="numbers") as caught:
         journal.forget(numbers)
     assert LAN not in str(caught.value)
-    assert rows(path) == before
+    assert rows(address, ALL) == before
 
 
 def test_the_do_not_contact_list_keeps_the_number_alone(journal):
@@ -137,48 +155,47 @@ def test_the_do_not_contact_list_keeps_the_number_alone(journal):
 
 
 @pytest.mark.parametrize("status", SETTLED)
-def test_the_request_id_of_a_settled_batch_can_t_tell_who_is_missing(path, journal, status):
+def test_the_request_id_of_a_settled_batch_can_t_tell_who_is_missing(address, journal, status):
     derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
     batch = write_batch(journal, status, request_id=derived)
     untouched = write_batch(journal, status, phones=FIFTY[1:])
     journal.forget(LAN)
-    found = dict(rows(path, "SELECT id, request_id FROM batches"))
+    found = dict(rows(address, "SELECT id, request_id FROM batches"))
     assert found == {batch: f"forgotten-{batch}", untouched: "id 1"}
-    assert derived.encode() not in files(path)
+    assert derived.encode() not in files(address)
 
 
 @pytest.mark.parametrize("status", ["unknown", "sending"])
-def test_one_that_may_have_arrived_keeps_its_request_id_until_it_is_settled(path, journal, status):
+def test_one_that_may_have_arrived_keeps_its_request_id_until_it_is_settled(address, journal, status):
     batch = write_batch(journal, status, request_id="derived")
     journal.forget(LAN)
-    assert rows(path, "SELECT request_id, size, status FROM batches") == [("derived", 50, status)]
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE batches SET status = 'accepted'")
+    assert rows(address, "SELECT request_id, size, status FROM batches") == [("derived", 50, status)]
+    change(address, "UPDATE batches SET status = 'accepted'")
     journal.forget(HOA)
-    assert rows(path, "SELECT request_id FROM batches") == [(f"forgotten-{batch}",)]
+    assert rows(address, "SELECT request_id FROM batches") == [(f"forgotten-{batch}",)]
 
 
-def test_one_that_never_left_is_a_smaller_one_under_a_request_id_of_its_own(path, journal):
+def test_one_that_never_left_is_a_smaller_one_under_a_request_id_of_its_own(address, journal):
     write_batch(journal, "planned", request_id="derived")
     journal.forget(LAN)
-    [(name, size, phones)] = rows(path, "SELECT request_id, size, phones FROM batches")
+    [(name, size, phones)] = rows(address, "SELECT request_id, size, phones FROM batches")
     assert len(name) == 40
-    assert b"derived" not in files(path)
+    assert b"derived" not in files(address)
     assert (size, phones) == (49, " ".join(FIFTY[1:]))
 
 
-def test_the_text_stays_as_long_as_somebody_is_left(path, journal):
+def test_the_text_stays_as_long_as_somebody_is_left(address, journal):
     write_batch(journal, "accepted", phones=[LAN, HOA], content="Chao", segment="vip")
     journal.forget(LAN)
-    assert rows(path, "SELECT content, segment FROM batches") == [("Chao", "vip")]
+    assert rows(address, "SELECT content, segment FROM batches") == [("Chao", "vip")]
     journal.forget(HOA)
-    assert rows(path, "SELECT content, segment, size, phones FROM batches") == [("", None, 2, "")]
+    assert rows(address, "SELECT content, segment, size, phones FROM batches") == [("", None, 2, "")]
 
 
-def test_a_plan_without_anybody_is_withdrawn(path, journal):
+def test_a_plan_without_anybody_is_withdrawn(address, journal):
     write_batch(journal, "planned", phones=[LAN], content="Chao chi Lan")
     journal.forget(LAN)
-    [(status, name, content)] = rows(path, "SELECT status, request_id, content FROM batches")
+    [(status, name, content)] = rows(address, "SELECT status, request_id, content FROM batches")
     assert (status, name, content) == ("withdrawn", "forgotten-1", "")
     assert journal.campaigns()["unfinished"].tolist() == [0]
 
@@ -212,20 +229,21 @@ def test_whoever_was_not_texted_yet_is_not_counted_as_unfinished_any_more(journa
     ),
     st.lists(st.sets(st.sampled_from(FIFTY[:14]), min_size=1), min_size=1, max_size=3),
 )
-def test_exactly_those_are_taken_out_and_nothing_else_is_lost(tmp_path_factory, batches, wanted):
-    path = tmp_path_factory.mktemp("law") / "journal.sqlite"
-    journal = opened(path)
+def test_exactly_those_are_taken_out_and_nothing_else_is_lost(new_address, batches, wanted):
+    address = new_address()
+    journal = opened(address)
     for number, (status, phones) in enumerate(batches):
         write_batch(journal, status, phones=sorted(phones), request_id=f"r{number}")
     before = journal.campaigns()[COUNTS].values.tolist()
     for some in wanted:
         journal.forget(some)
     gone = set().union(*wanted)
-    found = rows(path, "SELECT status, phones, size FROM batches ORDER BY id")
+    found = rows(address, "SELECT status, phones, size FROM batches ORDER BY id")
     expected = [(status, " ".join(sorted(phones - gone)), len(phones)) for status, phones in batches]
     assert found == expected
     assert journal.campaigns()[COUNTS].values.tolist() == before
-    assert all(not is_written(path, phone) for phone in gone)
+    left = files(address)
+    assert all(phone[1:].encode() not in left for phone in gone)
     journal.close()
 
 
@@ -313,13 +331,13 @@ def test_one_that_may_have_arrived_and_has_become_too_small_waits_until_the_gate
     assert len(sandbox.sent) == 50
 
 
-def test_where_nobody_is_left_nothing_is_tried_again(path, journal, client, sandbox, unanswered):
+def test_where_nobody_is_left_nothing_is_tried_again(address, journal, client, sandbox, unanswered):
     unanswered(taken=False)
     journal.forget(FIFTY)
     assert ef.resume("Tet", client, journal=journal, progress=False).empty
     assert sandbox.sent.empty
     assert journal.campaigns()[["unknown", "forgotten"]].values.tolist() == [[50, 50]]
-    assert rows(path, "SELECT attempts, request_id FROM batches") == [(5, "forgotten-1")]
+    assert rows(address, "SELECT attempts, request_id FROM batches") == [(5, "forgotten-1")]
 
 
 def test_one_that_never_left_goes_out_without_them(journal, customers, message):
@@ -350,27 +368,27 @@ def test_one_that_has_become_too_small_waits_for_more(journal, customers, messag
 
 @pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
 @pytest.mark.parametrize("tie", ["planned_by", "holder"])
-def test_a_batch_that_a_run_works_on_is_not_changed_nor_is_anything_else(path, journal, status, tie):
+def test_a_batch_that_a_run_works_on_is_not_changed_nor_is_anything_else(address, journal, status, tie):
     write_batch(journal, "accepted")
     journal.do_not_contact.add(LAN, reason="STOP")
     values = {tie: run_name()} | ({"held_until": time.time() + 60} if tie == "holder" else {})
     write_batch(journal, status, campaign="Le", **values)
-    before = rows(path), journal.do_not_contact.frame()
+    before = rows(address, ALL), journal.do_not_contact.frame()
     with pytest.raises(ef.JournalError, match="A run works on batch 1 of the campaign 'Le'") as caught:
         journal.forget(LAN)
     assert LAN not in str(caught.value)
-    assert rows(path) == before[0]
+    assert rows(address, ALL) == before[0]
     pd.testing.assert_frame_equal(journal.do_not_contact.frame(), before[1])
     journal.forget("0912888410")  # whom it does not hold
 
 
 @pytest.mark.parametrize("status", ["planned", "sending", "unknown"])
-def test_a_run_that_has_died_is_in_nobodys_way(path, journal, status):
+def test_a_run_that_has_died_is_in_nobodys_way(address, journal, status):
     code = "from esms_frames.runs import run_name; print(run_name())"
     dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     write_batch(journal, status, planned_by=dead, holder=dead, held_until=time.time() + 600)
     journal.forget(LAN)
-    assert not is_written(path, LAN)
+    assert not is_written(address, LAN)
 
 
 def test_a_run_that_read_a_batch_before_does_not_text_whoever_is_forgotten(journal, message, client, sandbox):
@@ -383,15 +401,14 @@ def test_a_run_that_read_a_batch_before_does_not_text_whoever_is_forgotten(journ
     assert journal.begin_attempt(smaller, run_name(), 60) is not None
 
 
-def test_whoever_is_forgotten_while_a_run_sleeps_is_in_neither_half_of_a_refused_batch(path, journal, message):
+def test_whoever_is_forgotten_while_a_run_sleeps_is_in_neither_half_of_a_refused_batch(address, journal, message):
     phones = [f"09018884{n}" for n in range(10, 80)]
     with ef.Sandbox(blocked=[phones[-1]]) as sandbox, sandbox.client() as client:
         real = client.send
 
         def sleeps_over_its_claim(*arguments, **options):
             monkey.undo()
-            with sqlite3.connect(path) as connection:
-                connection.execute("UPDATE batches SET planned_by = NULL, held_until = 0")
+            change(address, "UPDATE batches SET planned_by = NULL, held_until = 0")
             journal.forget(LAN)
             return real(*arguments, **options)
 
@@ -399,17 +416,18 @@ def test_whoever_is_forgotten_while_a_run_sleeps_is_in_neither_half_of_a_refused
             monkey.setattr(client, "send", sleeps_over_its_claim)
             sent(pd.DataFrame({"sdt": phones}), message, client, campaign="Tet", journal=journal)
         assert sandbox.sent["phone"].tolist() == phones[1:36]
-    assert not is_written(path, LAN)
+    assert not is_written(address, LAN)
 
 
 # The files
 
 
-def test_while_another_program_reads_them_it_says_that_traces_are_left(path, monkeypatch):
+@pytest.mark.sqlite
+def test_while_another_program_reads_them_it_says_that_traces_are_left(address, monkeypatch):
     monkeypatch.setattr(database, "_BUSY_SECONDS", 0.2)
-    journal = ef.Journal(path)
+    journal = ef.Journal(address)
     write_batch(journal, "accepted")
-    reader = sqlite3.connect(path, isolation_level=None)
+    reader = sqlite3.connect(address, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM batches").fetchall()
     with pytest.raises(ef.JournalError, match="can still be found in its files"):
@@ -417,14 +435,14 @@ def test_while_another_program_reads_them_it_says_that_traces_are_left(path, mon
     reader.execute("COMMIT")
     reader.close()
     assert journal.forget(LAN).empty  # it was out of the tables already
-    assert not is_written(path, LAN)
+    assert not is_written(address, LAN)
     journal.close()
 
 
 # Prune
 
 
-def test_finished_campaigns_of_a_time_lose_all_numbers_and_keep_their_counts(path, journal, at):
+def test_finished_campaigns_of_a_time_lose_all_numbers_and_keep_their_counts(address, journal, at):
     now = at("2030-01-31 12:00")
     old, new = now - 40 * DAY, now - 3 * DAY
     for number, status in enumerate(SETTLED):
@@ -437,7 +455,7 @@ def test_finished_campaigns_of_a_time_lose_all_numbers_and_keep_their_counts(pat
     after = journal.campaigns()
     pd.testing.assert_frame_equal(after.drop(columns="forgotten"), before.drop(columns="forgotten"))
     assert after["forgotten"].tolist() == [0, 27]
-    left = files(path)
+    left = files(address)
     assert b"090188" not in left
     assert b"Chao Lan" not in left
     assert b"0912888410" in left

@@ -19,8 +19,8 @@ LIVE, OTHER, REHEARSAL = ("rest.esms.vn", "a"), ("rest.esms.vn", "b"), ("sandbox
 
 
 @pytest.fixture
-def journal(tmp_path):
-    book = ef.Journal(tmp_path / "journal.sqlite")
+def journal(address):
+    book = ef.Journal(address)
     yield book
     book.close()
 

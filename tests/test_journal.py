@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import sqlite3
 import stat
@@ -16,13 +15,13 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY, write_batch
+from conftest import FIFTY, rows, write_batch
 
 import esms_frames as ef
 from esms_frames import database, schema
 from esms_frames import journal as journal_module
 from esms_frames.batch import NewBatch
-from esms_frames.runs import run_name
+from esms_frames.runs import place, run_name
 
 
 @pytest.fixture
@@ -31,8 +30,8 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def journal(path):
-    book = ef.Journal(path)
+def journal(address):
+    book = ef.Journal(address)
     yield book
     book.close()
 
@@ -41,14 +40,10 @@ def sent(customers, message, client, **options):
     return ef.send(customers, message, client, **{"progress": False, "rate": None} | options)
 
 
-def rows(path, query):
-    with sqlite3.connect(path) as connection:
-        return connection.execute(query).fetchall()
-
-
 # Where it is
 
 
+@pytest.mark.sqlite
 def test_it_lies_in_the_users_data_folder_unless_told_otherwise(tmp_path, monkeypatch):
     monkeypatch.delenv("ESMS_JOURNAL")
     monkeypatch.setattr(database.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "data" / "esms_frames")
@@ -66,6 +61,7 @@ def test_it_lies_in_the_users_data_folder_unless_told_otherwise(tmp_path, monkey
     assert (tmp_path / "url.sqlite").exists()
 
 
+@pytest.mark.sqlite
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
 def test_only_its_owner_can_read_it(path, customers, message, client):
     old = os.umask(0)
@@ -79,24 +75,26 @@ def test_only_its_owner_can_read_it(path, customers, message, client):
     assert set(modes.values()) == {0o600}
 
 
+@pytest.mark.sqlite
 def test_it_is_durable(journal):
     with journal._database.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
-def test_a_person_can_read_it_with_any_sql_tool(path, customers, message, client):
-    sent(customers, message, client, campaign="Tết", journal=path)
-    [campaign] = rows(path, "SELECT name, gateway, account FROM campaigns")
+def test_a_person_can_read_it_with_any_sql_tool(address, customers, message, client):
+    sent(customers, message, client, campaign="Tết", journal=address)
+    [campaign] = rows(address, "SELECT name, gateway, account FROM campaigns")
     assert campaign == ("Tết", "sandbox", client.account)
-    [batch] = rows(path, "SELECT status, code, content, brandname, sms_type, size, phones, attempts FROM batches")
+    [batch] = rows(address, "SELECT status, code, content, brandname, sms_type, size, phones, attempts FROM batches")
     assert batch == ("accepted", 100, message.content, "Baotrixemay", "customer_care", 50, " ".join(FIFTY), 1)
-    [attempt] = rows(path, "SELECT number, outcome, code, started_at < ended_at FROM attempts")
-    assert attempt == (1, "accepted", 100, 1)
-    [(when,)] = rows(path, "SELECT sent_at FROM batches")
+    [attempt] = rows(address, "SELECT number, outcome, code, started_at < ended_at AS ended FROM attempts")
+    assert attempt == (1, "accepted", 100, True)
+    [(when,)] = rows(address, "SELECT sent_at FROM batches")
     assert when.endswith("+07:00")
 
 
+@pytest.mark.sqlite
 def test_it_holds_no_key(path, customers, message, sandbox, client):
     sent(customers, message, client, journal=path)
     held = b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -108,6 +106,7 @@ def test_it_holds_no_key(path, customers, message, sandbox, client):
 # Before the first byte leaves
 
 
+@pytest.mark.sqlite
 def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_leaves(
     path, customers, message, client, monkeypatch
 ):
@@ -124,6 +123,7 @@ def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_lea
     assert seen == [("sending", " ".join(FIFTY), 1, None)]
 
 
+@pytest.mark.sqlite
 def test_when_it_cannot_be_written_nothing_leaves(path, message, sandbox, client):
     book = ef.Journal(path)
 
@@ -173,6 +173,7 @@ def spoil_locked(path):
     return held
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
@@ -199,6 +200,7 @@ def test_a_journal_that_cannot_be_relied_on_is_one_sentence_and_nothing_is_sent(
         held.close()
 
 
+@pytest.mark.sqlite
 def test_a_read_only_journal_is_said_so_and_nothing_is_sent(path, customers, message, sandbox, client):
     ef.Journal(path).close()
     with pytest.raises(ef.JournalError, match="can't be written to"):
@@ -206,6 +208,7 @@ def test_a_read_only_journal_is_said_so_and_nothing_is_sent(path, customers, mes
     assert sandbox.sent.empty
 
 
+@pytest.mark.sqlite
 def test_a_drive_that_does_not_lock_files_is_found_out(path, customers, message, sandbox, client, monkeypatch):
     # SQLite's own way to have no locks, as on some network drives; WAL can't be without, so it is taken as given.
     monkeypatch.setattr(database, "_WAL", "PRAGMA journal_mode")
@@ -215,34 +218,35 @@ def test_a_drive_that_does_not_lock_files_is_found_out(path, customers, message,
     assert sandbox.sent.empty
 
 
+@pytest.mark.sqlite
 def test_a_database_whose_driver_is_not_installed_is_one_sentence():
     with pytest.raises(ef.JournalError, match="not installed") as error:
         ef.Journal("postgresql+nosuchdriver://someone:made-up-word@localhost/db")
     assert "made-up-word" not in str(error.value)
 
 
-def test_a_journal_of_an_older_version_is_brought_up(path, customers, message, client, monkeypatch):
-    sent(customers, message, client, campaign="Tết", journal=path)
+def test_a_journal_of_an_older_version_is_brought_up(address, customers, message, client, monkeypatch):
+    sent(customers, message, client, campaign="Tết", journal=address)
 
     def add_note(connection):
         connection.exec_driver_sql("ALTER TABLE campaigns ADD COLUMN note TEXT")
 
     version = len(schema._MIGRATIONS) + 1
     monkeypatch.setattr(schema, "_MIGRATIONS", [*schema._MIGRATIONS, add_note])
-    ef.Journal(path).close()
-    ef.Journal(path).close()
-    assert rows(path, "SELECT version FROM journal") == [(version + 1,)]
-    assert rows(path, "SELECT name, note FROM campaigns") == [("Tết", None)]
+    ef.Journal(address).close()
+    ef.Journal(address).close()
+    assert rows(address, "SELECT version FROM journal") == [(version + 1,)]
+    assert rows(address, "SELECT name, note FROM campaigns") == [("Tết", None)]
     monkeypatch.undo()
     with pytest.raises(ef.JournalError, match="newer version"):
-        ef.Journal(path)
+        ef.Journal(address)
 
 
-def test_many_processes_may_make_it_at_once(path):
-    code = f"import esms_frames as ef; ef.Journal({str(path)!r}).campaigns()"
+def test_many_processes_may_make_it_at_once(address):
+    code = f"import esms_frames as ef; ef.Journal({address!r}).campaigns()"
     several = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
     assert [process.communicate()[1] for process in several] == [b""] * 4
-    assert rows(path, "SELECT version FROM journal") == [(len(schema._MIGRATIONS) + 1,)]
+    assert rows(address, "SELECT version FROM journal") == [(len(schema._MIGRATIONS) + 1,)]
 
 
 # Claims
@@ -310,7 +314,7 @@ def test_a_claim_ends_with_its_process(journal, batch):
 
 
 def test_a_process_of_the_same_number_that_began_later_is_another(journal, batch):
-    run = f"{platform.node()}:{os.getpid()}:1.0:abc"
+    run = f"{place()}:{os.getpid()}:1.0:abc"
     assert journal.begin_attempt(batch, run, 3600) is not None
     assert journal.begin_attempt(batch, run_name(), 60) is not None
 
@@ -409,6 +413,7 @@ def test_a_planner_whose_machine_has_another_name_now_is_over_after_an_hour(jour
     assert journal.batches(scope)[0].is_abandoned
 
 
+@pytest.mark.sqlite
 def test_opening_it_twice_in_a_process_keeps_its_locks(path):
     """Closing any other handle of a file takes away the locks that a process has on it, and SQLite's with them."""
     first, second = ef.Journal(path), ef.Journal(path)
@@ -456,10 +461,12 @@ def test_campaigns_tell_their_type_and_when_they_went_out(journal, at):
     assert str(table["last_sent_at"].dtype) == "datetime64[us, UTC+07:00]"
 
 
+@pytest.mark.sqlite
 def test_its_repr_shows_where_it_is_and_no_password(path):
     assert str(path) in repr(ef.Journal(path))
 
 
+@pytest.mark.sqlite
 def test_a_journal_of_the_first_version_keeps_its_batches(path, customers, message, client):
     sent(customers, message, client, campaign="Tết", journal=path)
     with sqlite3.connect(path) as old:  # as it was before segments, rules, the do-not-contact list and callbacks
@@ -479,6 +486,7 @@ def test_a_journal_of_the_first_version_keeps_its_batches(path, customers, messa
     assert fresh.callbacks().empty
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("path", ["", "  ", 3, b"j.sqlite"])
 def test_what_names_no_file_is_not_taken_for_the_users_own_journal(path, monkeypatch, tmp_path):
     monkeypatch.setattr(database.platformdirs, "user_data_path", lambda *_a, **_k: tmp_path / "own")
@@ -487,6 +495,7 @@ def test_what_names_no_file_is_not_taken_for_the_users_own_journal(path, monkeyp
     assert not (tmp_path / "own").exists()
 
 
+@pytest.mark.sqlite
 def test_an_address_that_is_none_is_one_sentence_and_not_shown():
     with pytest.raises(ef.JournalError, match="no database URL") as caught:
         ef.Journal("://someone:password@host")

@@ -48,6 +48,8 @@ journal
 batch runs history do_not_contact erasure callback_store
 schema
 database
+postgres
+transaction
 client
 transport
 reports

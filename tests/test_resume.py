@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sqlite3
 import tempfile
 import threading
@@ -15,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY
+from conftest import FIFTY, needs_postgres
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -26,6 +25,7 @@ from esms_frames.allocation import allocate
 from esms_frames.batch import NewBatch
 from esms_frames.delivery import Delivery
 from esms_frames.order import take_order
+from esms_frames.runs import place
 from esms_frames.wire import SentMessage
 
 MORE = [f"09128884{n}" for n in range(10, 60)]
@@ -84,7 +84,7 @@ def dying(client, call, *, after):
         patch.setattr(client, "send", send)
         patch.setattr(ef.Journal, "begin_attempt", begin)
         patch.setattr(ef.Journal, "release", lambda *_: None)
-        patch.setattr(delivery, "run_name", lambda: f"{platform.node()}:999999999:1.0:{os.urandom(3).hex()}")
+        patch.setattr(delivery, "run_name", lambda: f"{place()}:999999999:1.0:{os.urandom(3).hex()}")
         yield
 
 
@@ -322,6 +322,7 @@ def test_what_the_gateway_cannot_be_asked_stays_unknown_and_named(sandbox, clien
     assert len(sandbox.sent) == 50
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("corrected", "exclude"), [(None, FIFTY[:1]), ("Cam on!", None)])
 def test_an_older_copy_of_the_journal_replaces_no_batch_that_the_gateway_cannot_be_asked_about(
     sandbox, client, message, at, tmp_path, corrected, exclude
@@ -478,6 +479,7 @@ def test_what_the_gateway_holds_is_compared_with_care(sandbox, client, message, 
     died(frame(FIFTY), message, 0, after=False, campaign="Tết")
     at("2030-02-01 08:01")
     base = {"content": message.content, "sms_id": "s", "price": 0, "send_status": 5, "send_result": 1, "sent_at": None}
+    told = dict(told)
     only, prefix = told.pop("only", 50), told.pop("prefix", "8490")
     held = [SentMessage(**base | told, phone=prefix + phone[3:]) for phone in FIFTY[:only]]
     with pytest.MonkeyPatch.context() as patch:
@@ -509,10 +511,10 @@ def test_a_batch_that_was_tried_within_the_hour_is_not_said_to_be_absent(sandbox
 
 
 def test_what_another_journal_sent_to_some_of_a_batch_does_not_make_it_accepted(
-    sandbox, client, message, at, died, tmp_path
+    sandbox, client, message, at, died, another_address
 ):
     at("2030-01-31 08:00")
-    sent(frame(FIFTY), message, client, campaign="Tết", journal=tmp_path / "other.sqlite")
+    sent(frame(FIFTY), message, client, campaign="Tết", journal=another_address)
     died(frame([*FIFTY[40:], *MORE]), message, 0, after=False, campaign="Tết")
     at("2030-02-01 09:00")
     results = resumed("Tết", client)
@@ -673,10 +675,13 @@ class Campaign(RuleBasedStateMachine):
         self.patch.setattr(clock, "now", lambda: self.now)
         self.sandbox = ef.Sandbox(faults={"cut_before": 0.15, "cut_after": 0.15, "busy": 0.1}, balance=10**12).start()
         self.client = self.sandbox.client()
-        self.journal = ef.Journal(journal_file())
+        self.journal = ef.Journal(self.journal_address())
         self.message = ef.Message("Xin chao", "Baotrixemay")
         self.wanted = set()
         self.started = False
+
+    def journal_address(self):
+        return tempfile.mkdtemp() + "/journal.sqlite"
 
     def teardown(self):
         self.sandbox.stop()
@@ -745,11 +750,14 @@ class Campaign(RuleBasedStateMachine):
         assert set(self.sandbox.sent["phone"]) <= set(maybe)
 
 
-def journal_file():
-    return tempfile.mkdtemp() + "/journal.sqlite"
+class CampaignOnPostgres(Campaign):
+    """The same with a journal on a server."""
+
+    def journal_address(self):
+        return needs_postgres().address()
 
 
-TestCampaign = Campaign.TestCase
-TestCampaign.settings = settings(
-    max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-)
+THOROUGH = settings(max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck))
+TestCampaign, TestCampaignOnPostgres = Campaign.TestCase, CampaignOnPostgres.TestCase
+TestCampaign.settings = THOROUGH
+TestCampaignOnPostgres.settings = settings(THOROUGH, max_examples=8)

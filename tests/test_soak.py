@@ -6,15 +6,22 @@ import os
 import sys
 
 import pytest
+from conftest import needs_postgres
 from soak import BAD, NUMBERS, soak
+
+IN_CI = os.environ.get("CI") == "true"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forkserver and SIGKILL are POSIX; the claims are tested elsewhere")
-def test_nobody_is_lost_or_texted_twice_however_often_senders_are_killed(capsys):
-    in_ci = os.environ.get("CI") == "true"
-    counted = soak(60 if in_ci else 5, seed=int.from_bytes(os.urandom(3)), least_rounds=20 if in_ci else 2)
+@pytest.mark.parametrize("journal", ["sqlite", "postgresql"])
+def test_nobody_is_lost_or_texted_twice_however_often_senders_are_killed(capsys, journal):
+    server = needs_postgres() if journal == "postgresql" else None
+    seconds, rounds = (20, 3) if server else (60, 20)
+    counted = soak(
+        seconds if IN_CI else 5, int.from_bytes(os.urandom(3)), least_rounds=rounds if IN_CI else 2, server=server
+    )
     with capsys.disabled():
-        print(f"\n  soak: {dict(counted)}")
+        print(f"\n  soak on {journal}: {dict(counted)}")
     assert counted["kills"] > counted["rounds"]
     assert counted["faults"] > counted["rounds"]
     assert counted["split"] > 0

@@ -388,6 +388,24 @@ SENTENCES = (
         "Sổ gửi tin {where} đang bị chương trình khác giữ: hãy đóng chương trình đó rồi thử lại.",
     ),
     Sentence(
+        "The journal {where} can't be reached: see that its server runs and the network is there, then try again.",
+        "Không kết nối được với sổ gửi tin {where}: hãy xem máy chủ và mạng, rồi thử lại.",
+    ),
+    Sentence(
+        "The journal {where} does not let this user in: check user and password, which can stand in PGPASSWORD or "
+        "~/.pgpass.",
+        "Sổ gửi tin {where} không cho tài khoản này vào: hãy nhờ người phụ trách xem lại tên và mật khẩu.",
+    ),
+    Sentence(
+        "The journal {where} was kept locked by another program for {count} seconds: see what runs there, then try again.",
+        "Sổ gửi tin {where} bị chương trình khác giữ suốt {count} giây: hãy xem đang chạy gì ở đó rồi thử lại.",
+    ),
+    Sentence(
+        "The connection to the journal {where} was lost, and it is not known whether the last change was written: do the "
+        "same again.",
+        "Mất kết nối với sổ gửi tin {where}, chưa rõ thay đổi vừa rồi đã ghi hay chưa: hãy làm lại lần nữa.",
+    ),
+    Sentence(
         "The journal {where} has no room left on its disk: make room, then resume the campaign.",
         "Ổ đĩa của sổ gửi tin {where} đã đầy: hãy dọn chỗ rồi bấm Gửi tiếp.",
     ),
