@@ -393,6 +393,37 @@ def test_a_batch_that_another_run_left_uncertain_long_ago_is_not_repeated_by_one
     assert counts(ef.results("Tết")) == {"unknown": 50}
 
 
+def test_a_laptop_that_sleeps_while_it_begins_an_attempt_does_not_repeat_a_batch_a_day_later(
+    sandbox, client, message, at, monkeypatch
+):
+    """The request id is safe when the attempt begins, and not any more once that is on disk."""
+    at("2030-01-31 08:00")
+    real_send, taken = client.send, []
+
+    def answered_nothing(*arguments, **options):
+        if not taken:
+            taken.append(real_send(*arguments, **options))
+        raise ef.NoAnswer("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", answered_nothing)
+        assert counts(sent(frame(FIFTY), message, client)) == {"unknown": 50}
+    real = ef.Journal.begin_attempt
+
+    def begin(journal, *arguments):
+        attempt = real(journal, *arguments)
+        at("2030-02-01 09:00")
+        return attempt
+
+    at("2030-02-01 06:00")
+    with monkeypatch.context() as patch:
+        patch.setattr(ef.Journal, "begin_attempt", begin)
+        results = sent(frame(FIFTY), message, client)
+    assert counts(results) == {"unknown": 50}
+    assert results["reason"].str.contains("resume the campaign").all()
+    assert len(sandbox.sent) == 50
+
+
 def test_a_laptop_that_sleeps_in_the_middle_of_a_request_does_not_repeat_it_days_later(sandbox, client, message, at):
     at("2030-01-31 08:00")
     real = client.send
