@@ -60,15 +60,17 @@ def record(connection: sa.Connection, received: Sequence[Received]) -> None:
 
     What is final is never replaced by what is not, and of two that are equal in that the one that came later stays; so
     the order in which they are written does not matter. A callback to a number that its send does not hold is passed
-    over: nobody was texted there, or they were forgotten since.
+    over: nobody was texted there, or they were forgotten since. Neither is a request id kept that no batch of the campaign
+    has any more, for it could tell who was forgotten.
     """
     mine = sorted({each.campaign_id for each in received})
     # Where transactions are not one at a time, nobody is being forgotten between the look below and the end of this one.
     locked = sa.select(campaigns.c.id).where(campaigns.c.id.in_(mine)).order_by(campaigns.c.id)
     connection.execute(locked.with_for_update(read=True, key_share=True))
     held = _numbers_of(connection, received)
+    ids = _request_ids_of(connection, received)
     rows = [
-        _row(each)
+        _row(each) if (each.campaign_id, each.callback.request_id) in ids else {**_row(each), "request_id": None}
         for each in received
         if each.callback.phone in held.get((each.campaign_id, each.callback.sms_id), each.callback.phone)
     ]
@@ -106,6 +108,16 @@ def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Mapp
     sms_ids = sorted({each.callback.sms_id for each in received if each.callback.phone})
     query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(batches.c.sms_id.in_(sms_ids))
     return {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)} if sms_ids else {}
+
+
+def _request_ids_of(connection: sa.Connection, received: Sequence[Received]) -> set[tuple[int, str]]:
+    """Give those of their request ids that a batch of the campaign has."""
+    said = sorted({each.callback.request_id for each in received if each.callback.request_id is not None})
+    mine = sorted({each.campaign_id for each in received})
+    query = sa.select(batches.c.campaign_id, batches.c.request_id).where(
+        batches.c.campaign_id.in_(mine), batches.c.request_id.in_(said)
+    )
+    return {(row.campaign_id, row.request_id) for row in connection.execute(query)} if said else set()
 
 
 def _row(received: Received) -> dict[str, Any]:

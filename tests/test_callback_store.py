@@ -117,6 +117,24 @@ def test_a_callback_that_comes_late_does_not_bring_them_back(path, journal):
     assert not is_written(path, LAN)
 
 
+@pytest.mark.parametrize("erase", ["forget", "prune"])
+def test_nor_does_it_bring_back_the_request_id_that_could_tell_who_they_were(path, journal, erase):
+    """The gateway repeats it with every callback, also to those who stay, and to the send as a whole."""
+    derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
+    old = {"created_at": clock.now() - 10 * DAY}
+    batch = write_batch(journal, "accepted", request_id=derived, times=old)
+    arrive(journal, batch, "s1", [FIFTY[3]], derived)
+    assert journal.callbacks()["request_id"].tolist() == [derived]
+    if erase == "forget":
+        journal.forget(LAN)
+    else:
+        journal.prune(before=clock.now() - 3 * DAY)
+    arrive(journal, batch, "s1", [FIFTY[2], ""], derived)
+    kept = ["", FIFTY[2], FIFTY[3]] if erase == "forget" else [""]
+    assert rows(path, "SELECT phone, request_id FROM callbacks ORDER BY 1") == [(phone, None) for phone in kept]
+    assert derived.encode() not in files(path)
+
+
 def test_pruning_takes_the_numbers_of_callbacks_of_finished_campaigns(path, journal):
     old = clock.now() - 10 * DAY
     arrive(journal, write_batch(journal, "accepted", times={"created_at": old}), "s1", [LAN, ""])
