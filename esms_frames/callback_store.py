@@ -18,7 +18,7 @@ from esms_frames.schema import batches, campaigns, moment_of, text_of
 from esms_frames.schema import callbacks as table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from esms_frames.callback import Callback, Known
@@ -60,7 +60,8 @@ def record(connection: sa.Connection, received: Sequence[Received]) -> None:
 
     What is final is never replaced by what is not, and of two that are equal in that the one that came later stays; so
     the order in which they are written does not matter. A callback to a number that its send does not hold is passed
-    over: nobody was texted there, or they were forgotten since. Neither is a request id kept that no batch of the campaign
+    over: nobody was texted there, or they were forgotten since. Where the send is not known by now, that is a number that
+    no batch holds whose send it could be. Neither is a request id kept that no batch of the campaign
     has any more, for it could tell who was forgotten.
     """
     mine = sorted({each.campaign_id for each in received})
@@ -72,7 +73,7 @@ def record(connection: sa.Connection, received: Sequence[Received]) -> None:
     rows = [
         _row(each) if (each.campaign_id, each.callback.request_id) in ids else {**_row(each), "request_id": None}
         for each in received
-        if each.callback.phone in held.get((each.campaign_id, each.callback.sms_id), each.callback.phone)
+        if any(each.callback.phone in phones for phones in held(each))
     ]
     for turn in _turns(rows):
         connection.execute(_upsert(connection), turn)
@@ -103,11 +104,39 @@ def _own() -> Any:
     return sa.exists().where(batches.c.sms_id == table.c.sms_id, batches.c.campaign_id == table.c.campaign_id)
 
 
-def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Mapping[tuple[int, str], str]:
-    """Give the numbers, as the journal writes them, of the sends that are known by now."""
-    sms_ids = sorted({each.callback.sms_id for each in received if each.callback.phone})
-    query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(batches.c.sms_id.in_(sms_ids))
-    return {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)} if sms_ids else {}
+def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Callable[[Received], Sequence[str]]:
+    """Tell of a callback to a number which ones, as the journal writes them, its send holds, or may hold."""
+    to_numbers = [each for each in received if each.callback.phone]
+    known: dict[tuple[int, str], str] = {}
+    if sms_ids := sorted({each.callback.sms_id for each in to_numbers}):
+        query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(
+            batches.c.sms_id.in_(sms_ids)
+        )
+        known = {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)}
+    early = [each for each in to_numbers if (each.campaign_id, each.callback.sms_id) not in known]
+    nameless: list[Any] = []
+    if early:  # on disk is a batch before it leaves, and the id of its send only when that is answered
+        said = {each.callback.request_id for each in early}
+        query = sa.select(batches.c.campaign_id, batches.c.request_id, batches.c.phones).where(
+            batches.c.campaign_id.in_(sorted({each.campaign_id for each in early})),
+            batches.c.sms_id.is_(None),
+            batches.c.attempts > 0,
+            *([] if None in said else [batches.c.request_id.in_(said)]),
+        )
+        nameless = list(connection.execute(query))
+
+    def held(one: Received) -> Sequence[str]:
+        if not one.callback.phone:
+            return [""]
+        if (one.campaign_id, one.callback.sms_id) in known:
+            return [known[one.campaign_id, one.callback.sms_id]]
+        return [
+            row.phones
+            for row in nameless
+            if row.campaign_id == one.campaign_id and one.callback.request_id in {None, row.request_id}
+        ]
+
+    return held
 
 
 def _request_ids_of(connection: sa.Connection, received: Sequence[Received]) -> set[tuple[int, str]]:

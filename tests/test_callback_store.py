@@ -117,6 +117,35 @@ def test_a_callback_that_comes_late_does_not_bring_them_back(path, journal):
     assert not is_written(path, LAN)
 
 
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("erase", ["forget", "prune"])
+def test_nor_does_one_for_a_send_whose_id_is_not_known(path, journal, erase, named):
+    """As after 124, which tells that the gateway has the batch, and not under which id."""
+    write_batch(journal, "accepted", request_id="r1", times={"created_at": clock.now() - 10 * DAY})
+    write_batch(journal, "planned", campaign="another", attempts=0)
+    if erase == "forget":
+        journal.forget(LAN)
+    else:
+        journal.prune(before=clock.now() - 3 * DAY)
+        journal.forget(LAN)  # out of the other campaign
+    late = Callback("s1", 5, "r1" if named else None, phone=LAN, delivered=1, recipients=1)
+    journal.record_callbacks([Received(campaign, late, clock.now()) for campaign in (1, 2)])
+    assert rows(path, "SELECT * FROM callbacks") == []
+    assert not is_written(path, LAN)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("status", ["sending", "unknown", "accepted"])
+def test_one_that_comes_before_the_id_of_its_send_is_kept(journal, status, named):
+    batch = write_batch(journal, status, request_id="r1")
+    write_batch(journal, status, request_id="r2", phones=FIFTY[1:2])
+    early = [Callback("s1", 5, "r1" if named else None, phone=phone) for phone in (LAN, HOA, "0999999999")]
+    journal.record_callbacks([Received(1, one, clock.now()) for one in early])
+    with journal._database.begin() as connection:
+        connection.execute(sa.update(schema.batches).filter_by(id=batch).values(sms_id="s1"))
+    assert journal.callbacks()["phone"].tolist() == [LAN, HOA]
+
+
 @pytest.mark.parametrize("erase", ["forget", "prune"])
 def test_nor_does_it_bring_back_the_request_id_that_could_tell_who_they_were(path, journal, erase):
     """The gateway repeats it with every callback, also to those who stay, and to the send as a whole."""
