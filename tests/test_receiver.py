@@ -266,6 +266,23 @@ def test_a_journal_that_fails_is_503_with_one_warning_and_it_goes_on_after(journ
     assert len(journal.callbacks()) == 1
 
 
+def test_while_a_look_takes_long_strangers_are_few_and_take_up_no_more_threads(journal, app, token, monkeypatch):
+    """As where the journal is locked for a while: else they would have all connections, and real callbacks none."""
+    assert get(app, f"/{token}?{query()}").status_code == 200
+    locked, may_look = threading.Event(), threading.Event()
+    monkeypatch.setattr(receiver, "_REREAD", 0.0)
+    app._tokens._pausing = threading.BoundedSemaphore(3)
+    monkeypatch.setattr(journal, "callback_tokens", lambda: locked.set() or (may_look.wait(10) and {}))
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(get, app, f"/{'x' * 32}?{query()}")
+        locked.wait(10)
+        answers = [pool.submit(get, app, f"/{n:032d}?{query()}") for n in range(19)]
+        until(lambda: sum(answer.done() for answer in answers) == 17)
+        may_look.set()
+        assert first.result(10).status_code == 404
+        assert sorted(answer.result(10).status_code for answer in answers) == [404] * 2 + [503] * 17
+
+
 def test_while_the_journal_can_t_be_looked_into_nobody_is_told_that_there_is_no_such_campaign(
     journal, app, token, monkeypatch
 ):
