@@ -587,6 +587,26 @@ def test_numbers_that_were_not_called_back_are_asked_for(sandbox, results, clien
     assert found_in(track(results)) == truth(sandbox, results)
 
 
+@pytest.mark.parametrize("falling", [False, True])
+def test_of_callbacks_that_name_numbers_but_count_the_send_the_last_to_come_counts(client, customers, message, falling):
+    """Whatever the order of the numbers, in which the journal has them."""
+    results = ef.send(customers, message, client, campaign="Tet", progress=False)
+    (sms_id,) = results["sms_id"].dropna().unique()
+    numbers = sorted(results["phone"].dropna(), reverse=falling)
+    begin = clock.now()
+    with closing(ef.Journal()) as journal:
+        scope = journal.scope("Tet", client.gateway, client.account)
+        for n, number in enumerate(numbers, start=1):
+            status = 5 if n == len(numbers) else 7
+            line = f"SMSID={sms_id}&SendStatus={status}&SendSuccess={n}&SendFailed=0&TotalReceiver={len(numbers)}"
+            said = read_callback(f"{line}&phonenumber={number}")
+            journal.record_callbacks([Received(scope.id, said, begin + pd.Timedelta(seconds=n))])
+        tracked = ef.track(results, journal=journal)
+    accepted = tracked[tracked["status"] == "accepted"]
+    assert set(found_in(accepted)) == {"delivered"}
+    assert set(accepted["delivered"]) == {len(numbers)}
+
+
 def test_rows_are_settled_by_callbacks_to_their_own_numbers_alone(results, client, monkeypatch):
     """As many callbacks as there are rows, but to others of the same send: the gateway is asked."""
     asked = []
