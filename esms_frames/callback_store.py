@@ -90,12 +90,16 @@ def read(connection: sa.Connection, campaign: str | None) -> pd.DataFrame:
     return frame
 
 
-def read_sends(connection: sa.Connection, sms_ids: Sequence[str]) -> pd.DataFrame:
-    """Read the callbacks of some sends, whatever their campaigns."""
+def read_sends(connection: sa.Connection, sms_ids: Sequence[str], whose: tuple[str, str] | None = None) -> pd.DataFrame:
+    """Read the callbacks of some sends, whatever their campaigns; by one gateway and account, or any."""
     rows: list[Any] = []
+    mine = [_own()]
+    if whose is not None:
+        gateway, account = whose
+        mine.append(table.c.campaign_id.in_(sa.select(campaigns.c.id).filter_by(gateway=gateway, account=account)))
     for start in range(0, len(sms_ids), _AT_ONCE):
         some = table.c.sms_id.in_(sms_ids[start : start + _AT_ONCE])
-        rows += connection.execute(sa.select(table).where(some, _own()).order_by(*table.primary_key)).all()
+        rows += connection.execute(sa.select(table).where(some, *mine).order_by(*table.primary_key)).all()
     return _frame(rows)
 
 

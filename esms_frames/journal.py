@@ -306,10 +306,10 @@ class Journal:
         with self._database.begin() as connection:
             return callback_store.read(connection, None if campaign is None else checked_campaign(campaign))
 
-    def callbacks_of(self, sms_ids: Sequence[str]) -> pd.DataFrame:
-        """Read the callbacks of sends, by the gateway's ids of them."""
+    def callbacks_of(self, sms_ids: Sequence[str], whose: tuple[str, str] | None = None) -> pd.DataFrame:
+        """Read the callbacks of sends, by the gateway's ids of them; of one gateway and account, or whosesoever."""
         with self._database.begin() as connection:
-            return callback_store.read_sends(connection, sms_ids)
+            return callback_store.read_sends(connection, sms_ids, whose)
 
     def callback_token(self, scope: Scope) -> str:
         """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""

@@ -581,6 +581,25 @@ def test_callbacks_of_one_campaign_say_nothing_of_anothers_sends(results, client
     assert accepted["reason"].str.contains("no callback has come for this send").all()
 
 
+def test_callbacks_of_an_earlier_sandbox_say_nothing_of_the_next_ones_sends(customers, message):
+    """The same campaign to the same people has the same ids there, for what a sandbox does is to be repeatable."""
+    sent = []
+    for _ in range(2):
+        with ef.Sandbox(report_delay=3600) as sandbox, closing(ef.Journal()) as journal:
+            client = sandbox.client()
+            results = ef.send(customers, message, client, campaign="Tet", progress=False)
+            sent.append(results)
+            if len(sent) == 1:
+                arrive(journal, journal.scope("Tet", client.gateway, client.account), called(results))
+                assert set(found_in(ef.track(results, client, progress=False).query("status == 'accepted'"))) == {
+                    "delivered"
+                }
+            else:
+                tracked = ef.track(results, client, progress=False)
+    assert sent[0]["sms_id"].equals(sent[1]["sms_id"])
+    assert "delivered" not in set(found_in(tracked))
+
+
 def test_numbers_that_were_not_called_back_are_asked_for(sandbox, results, client, arrived, track):
     with arrived._database.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM callbacks WHERE phone > '{results['phone'].dropna().min()}'")
