@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from esms_frames.schema import Scope
 
 _TOKEN_BYTES = 24
-_AT_ONCE = 500  # ids in one statement
+AT_ONCE = 20
+"""Of how many sends the callbacks are read at once: up to 100,000, for which others wait a second."""
 
 
 @dataclass(frozen=True)
@@ -85,22 +86,20 @@ def read(connection: sa.Connection, campaign: str | None) -> pd.DataFrame:
     counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.times), 0)).select_from(table)
     all_rows = connection.execute(counted.where(*chosen)).one()
     rows, calls = connection.execute(counted.where(*chosen, _own())).one()
-    frame = _frame(connection.execute(sa.select(table).where(*chosen, _own()).order_by(*table.primary_key)).all())
-    frame.attrs = {"calls": int(calls), "repeats": int(calls - rows), "other_sends": int(all_rows[0] - rows)}
-    return frame
+    found = frame(connection.execute(sa.select(table).where(*chosen, _own()).order_by(*table.primary_key)).all())
+    found.attrs = {"calls": int(calls), "repeats": int(calls - rows), "other_sends": int(all_rows[0] - rows)}
+    return found
 
 
-def read_sends(connection: sa.Connection, sms_ids: Sequence[str], whose: tuple[str, str] | None = None) -> pd.DataFrame:
-    """Read the callbacks of some sends, whatever their campaigns; by one gateway and account, or any."""
-    rows: list[Any] = []
-    mine = [_own()]
+def read_sends(
+    connection: sa.Connection, sms_ids: Sequence[str], whose: tuple[str, str] | None = None
+) -> Sequence[Any]:
+    """Read the rows of some sends, for `frame`, whatever their campaigns; by one gateway and account, or any."""
+    mine = [table.c.sms_id.in_(sms_ids), _own()]
     if whose is not None:
         gateway, account = whose
         mine.append(table.c.campaign_id.in_(sa.select(campaigns.c.id).filter_by(gateway=gateway, account=account)))
-    for start in range(0, len(sms_ids), _AT_ONCE):
-        some = table.c.sms_id.in_(sms_ids[start : start + _AT_ONCE])
-        rows += connection.execute(sa.select(table).where(some, *mine).order_by(*table.primary_key)).all()
-    return _frame(rows)
+    return connection.execute(sa.select(table).where(*mine).order_by(*table.primary_key)).all()
 
 
 def _own() -> Any:
@@ -202,7 +201,8 @@ def _upsert(connection: sa.Connection) -> Any:
     )
 
 
-def _frame(rows: Sequence[Any]) -> pd.DataFrame:
+def frame(rows: Sequence[Any]) -> pd.DataFrame:
+    """Make the frame of `read_callbacks` of rows of the table."""
     values = (
         dict(zip(table.c.keys(), zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(table.c.keys(), ())
     )

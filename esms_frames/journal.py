@@ -308,8 +308,13 @@ class Journal:
 
     def callbacks_of(self, sms_ids: Sequence[str], whose: tuple[str, str] | None = None) -> pd.DataFrame:
         """Read the callbacks of sends, by the gateway's ids of them; of one gateway and account, or whosesoever."""
-        with self._database.begin() as connection:
-            return callback_store.read_sends(connection, sms_ids, whose)
+        frames = []
+        for start in range(0, max(len(sms_ids), 1), callback_store.AT_ONCE):
+            with self._database.begin() as connection:  # a short one each, for whoever sends meanwhile waits for it
+                rows = callback_store.read_sends(connection, sms_ids[start : start + callback_store.AT_ONCE], whose)
+            if rows or not start:
+                frames.append(callback_store.frame(rows))
+        return pd.concat(frames, ignore_index=True)
 
     def callback_token(self, scope: Scope) -> str:
         """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from conftest import FIFTY, write_batch
 
 import esms_frames as ef
-from esms_frames import clock, schema
+from esms_frames import callback_store, clock, schema
 from esms_frames.allocation import request_id
 from esms_frames.callback import Callback
 from esms_frames.callback_store import Received
@@ -78,6 +78,25 @@ def test_each_campaign_sees_its_own_sends_alone(journal):
     assert journal.callbacks().attrs == {"calls": 3, "repeats": 0, "other_sends": 6}
     assert journal.callbacks_of(["s3", "s1", "s9"])["sms_id"].tolist() == ["s1", "s3"]
     assert len(journal.callbacks_of([f"s{n}" for n in range(2000)])) == 3
+
+
+def test_whoever_writes_meanwhile_waits_for_some_sends_callbacks_and_not_for_all(path, journal, monkeypatch):
+    """A look at the callbacks of millions would keep a campaign that is being sent from going on."""
+    for n in range(1, 101):
+        write_batch(journal, "accepted", sms_id=f"s{n:03d}")
+    journal.record_callbacks([Received(1, Callback(f"s{n:03d}", 5), clock.now()) for n in range(1, 101)])
+    read = callback_store.frame
+
+    def frame(rows):
+        with sqlite3.connect(path, timeout=0) as another:
+            another.execute("DELETE FROM do_not_contact")  # fails while somebody has the journal
+        assert len(rows) <= callback_store.AT_ONCE
+        return read(rows)
+
+    monkeypatch.setattr(callback_store, "frame", frame)
+    found = journal.callbacks_of(["none", *(f"s{n:03d}" for n in range(1, 101))])
+    assert found["sms_id"].tolist() == [f"s{n:03d}" for n in range(1, 101)]
+    assert found.dtypes.equals(journal.callbacks_of([]).dtypes)
 
 
 def test_an_empty_frame_has_the_columns_and_types_of_read_callbacks(journal):
