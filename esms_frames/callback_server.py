@@ -48,8 +48,12 @@ class _Server(ThreadedWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-            return
+            try:
+                super().process_request(request, client_address)
+            except RuntimeError:  # the system has no thread for it now
+                self._free.release()
+            else:
+                return
         with suppress(OSError):
             request.settimeout(0)
             request.send(_BUSY)

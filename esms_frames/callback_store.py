@@ -18,14 +18,15 @@ from esms_frames.schema import batches, campaigns, moment_of, text_of
 from esms_frames.schema import callbacks as table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from esms_frames.callback import Callback, Known
     from esms_frames.schema import Scope
 
 _TOKEN_BYTES = 24
-_AT_ONCE = 500  # ids in one statement
+AT_ONCE = 20
+"""Of how many sends the callbacks are read at once: up to 100,000, for which others wait a second."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,20 @@ def record(connection: sa.Connection, received: Sequence[Received]) -> None:
 
     What is final is never replaced by what is not, and of two that are equal in that the one that came later stays; so
     the order in which they are written does not matter. A callback to a number that its send does not hold is passed
-    over: nobody was texted there, or they were forgotten since.
+    over: nobody was texted there, or they were forgotten since. Where the send is not known by now, that is a number that
+    no batch holds whose send it could be. Neither is a request id kept that no batch of the campaign
+    has any more, for it could tell who was forgotten.
     """
     mine = sorted({each.campaign_id for each in received})
     # Where transactions are not one at a time, nobody is being forgotten between the look below and the end of this one.
     locked = sa.select(campaigns.c.id).where(campaigns.c.id.in_(mine)).order_by(campaigns.c.id)
     connection.execute(locked.with_for_update(read=True, key_share=True))
     held = _numbers_of(connection, received)
+    ids = _request_ids_of(connection, received)
     rows = [
-        _row(each)
+        _row(each) if (each.campaign_id, each.callback.request_id) in ids else {**_row(each), "request_id": None}
         for each in received
-        if each.callback.phone in held.get((each.campaign_id, each.callback.sms_id), each.callback.phone)
+        if any(each.callback.phone in phones for phones in held(each))
     ]
     for turn in _turns(rows):
         connection.execute(_upsert(connection), turn)
@@ -82,18 +86,20 @@ def read(connection: sa.Connection, campaign: str | None) -> pd.DataFrame:
     counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(table.c.times), 0)).select_from(table)
     all_rows = connection.execute(counted.where(*chosen)).one()
     rows, calls = connection.execute(counted.where(*chosen, _own())).one()
-    frame = _frame(connection.execute(sa.select(table).where(*chosen, _own()).order_by(*table.primary_key)).all())
-    frame.attrs = {"calls": int(calls), "repeats": int(calls - rows), "other_sends": int(all_rows[0] - rows)}
-    return frame
+    found = frame(connection.execute(sa.select(table).where(*chosen, _own()).order_by(*table.primary_key)).all())
+    found.attrs = {"calls": int(calls), "repeats": int(calls - rows), "other_sends": int(all_rows[0] - rows)}
+    return found
 
 
-def read_sends(connection: sa.Connection, sms_ids: Sequence[str]) -> pd.DataFrame:
-    """Read the callbacks of some sends, whatever their campaigns."""
-    rows: list[Any] = []
-    for start in range(0, len(sms_ids), _AT_ONCE):
-        some = table.c.sms_id.in_(sms_ids[start : start + _AT_ONCE])
-        rows += connection.execute(sa.select(table).where(some, _own()).order_by(*table.primary_key)).all()
-    return _frame(rows)
+def read_sends(
+    connection: sa.Connection, sms_ids: Sequence[str], whose: tuple[str, str] | None = None
+) -> Sequence[Any]:
+    """Read the rows of some sends, for `frame`, whatever their campaigns; by one gateway and account, or any."""
+    mine = [table.c.sms_id.in_(sms_ids), _own()]
+    if whose is not None:
+        gateway, account = whose
+        mine.append(table.c.campaign_id.in_(sa.select(campaigns.c.id).filter_by(gateway=gateway, account=account)))
+    return connection.execute(sa.select(table).where(*mine).order_by(*table.primary_key)).all()
 
 
 def _own() -> Any:
@@ -101,11 +107,46 @@ def _own() -> Any:
     return sa.exists().where(batches.c.sms_id == table.c.sms_id, batches.c.campaign_id == table.c.campaign_id)
 
 
-def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Mapping[tuple[int, str], str]:
-    """Give the numbers, as the journal writes them, of the sends that are known by now."""
-    sms_ids = sorted({each.callback.sms_id for each in received if each.callback.phone})
-    query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(batches.c.sms_id.in_(sms_ids))
-    return {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)} if sms_ids else {}
+def _numbers_of(connection: sa.Connection, received: Sequence[Received]) -> Callable[[Received], Sequence[str]]:
+    """Tell of a callback which numbers, as the journal writes them, its send holds, or may hold; none is in all of them."""
+    known: dict[tuple[int, str], str] = {}
+    if sms_ids := sorted({each.callback.sms_id for each in received}):
+        query = sa.select(batches.c.campaign_id, batches.c.sms_id, batches.c.phones).where(
+            batches.c.sms_id.in_(sms_ids)
+        )
+        known = {(row.campaign_id, row.sms_id): row.phones for row in connection.execute(query)}
+    early = [each for each in received if (each.campaign_id, each.callback.sms_id) not in known]
+    nameless: list[Any] = []
+    if early:  # on disk is a batch before it leaves, and the id of its send only when that is answered
+        said = {each.callback.request_id for each in early}
+        query = sa.select(batches.c.campaign_id, batches.c.request_id, batches.c.phones).where(
+            batches.c.campaign_id.in_(sorted({each.campaign_id for each in early})),
+            batches.c.sms_id.is_(None),
+            batches.c.attempts > 0,
+            *([] if None in said else [batches.c.request_id.in_(said)]),
+        )
+        nameless = list(connection.execute(query))
+
+    def held(one: Received) -> Sequence[str]:
+        if (one.campaign_id, one.callback.sms_id) in known:
+            return [known[one.campaign_id, one.callback.sms_id]]
+        return [
+            row.phones
+            for row in nameless
+            if row.campaign_id == one.campaign_id and one.callback.request_id in {None, row.request_id}
+        ]
+
+    return held
+
+
+def _request_ids_of(connection: sa.Connection, received: Sequence[Received]) -> set[tuple[int, str]]:
+    """Give those of their request ids that a batch of the campaign has."""
+    said = sorted({each.callback.request_id for each in received if each.callback.request_id is not None})
+    mine = sorted({each.campaign_id for each in received})
+    query = sa.select(batches.c.campaign_id, batches.c.request_id).where(
+        batches.c.campaign_id.in_(mine), batches.c.request_id.in_(said)
+    )
+    return {(row.campaign_id, row.request_id) for row in connection.execute(query)} if said else set()
 
 
 def _row(received: Received) -> dict[str, Any]:
@@ -157,7 +198,8 @@ def _upsert(connection: sa.Connection) -> Any:
     )
 
 
-def _frame(rows: Sequence[Any]) -> pd.DataFrame:
+def frame(rows: Sequence[Any]) -> pd.DataFrame:
+    """Make the frame of `read_callbacks` of rows of the table."""
     values = (
         dict(zip(table.c.keys(), zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(table.c.keys(), ())
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import columns, phones
+from esms_frames.callback import FINAL
 from esms_frames.callbacks import last_states
 
 if TYPE_CHECKING:
@@ -152,7 +153,10 @@ def from_callbacks(callbacks: pd.DataFrame, sms_ids: Sequence[str], rows: Rows) 
     """
     found = last_states(callbacks)
     found = found.assign(send=_index(sms_ids).get_indexer(_index(found["sms_id"])))
-    found = found[(found["send"] >= 0).to_numpy()].sort_values("send", kind="stable")
+    found = found[(found["send"] >= 0).to_numpy()]
+    # Of several numbers' callbacks that count the whole send, the last is what counts: the journal has them by number.
+    found = found.assign(final=found["send_status"].isin(FINAL).to_numpy())
+    found = found.sort_values(["send", "final", "received_at"], kind="stable", na_position="first")
     counts = {
         name: found[name].to_numpy(dtype=np.int64, na_value=-1)
         for name in ("send_status", "delivered", "failed", "recipients")

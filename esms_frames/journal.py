@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -339,9 +340,16 @@ class Journal:
         name = None if campaign is None else checked_campaign(campaign)
         return self._database.transact(lambda connection: callback_store.read(connection, name))
 
-    def callbacks_of(self, sms_ids: Sequence[str]) -> pd.DataFrame:
-        """Read the callbacks of sends, by the gateway's ids of them."""
-        return self._database.transact(lambda connection: callback_store.read_sends(connection, sms_ids))
+    def callbacks_of(self, sms_ids: Sequence[str], whose: tuple[str, str] | None = None) -> pd.DataFrame:
+        """Read the callbacks of sends, by the gateway's ids of them; of one gateway and account, or whosesoever."""
+        frames = []
+        for start in range(0, max(len(sms_ids), 1), callback_store.AT_ONCE):
+            some = sms_ids[start : start + callback_store.AT_ONCE]
+            # A short transaction each, for whoever sends meanwhile waits for it.
+            rows = self._database.transact(partial(callback_store.read_sends, sms_ids=some, whose=whose))
+            if rows or not start:
+                frames.append(callback_store.frame(rows))
+        return pd.concat(frames, ignore_index=True)
 
     def callback_token(self, scope: Scope) -> str:
         """Give the token of a campaign, by which the gateway's callbacks are known to be meant for it."""

@@ -181,16 +181,16 @@ class _Tokens:
 
     def _look_again(self, digest: bytes, came: float) -> None:
         """Look for campaigns that are new since a request came, once a second however many ask for it."""
-        with self._lock:
-            if digest in self._campaigns:  # by now
-                return
-            pause = self._looked_at + _REREAD - came
-            if pause <= 0 or self._looked_at >= came:
-                self._look(came)
-                return
-        if not self._pausing.acquire(blocking=False):
+        if not self._pausing.acquire(blocking=False):  # also while a look takes long, for the journal can be locked
             raise _BusyError
         try:
+            with self._lock:
+                if digest in self._campaigns:  # by now
+                    return
+                pause = self._looked_at + _REREAD - came
+                if pause <= 0 or self._looked_at >= came:
+                    self._look(came)
+                    return
             time.sleep(pause)
             with self._lock:
                 self._look(came)

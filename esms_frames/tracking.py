@@ -85,8 +85,8 @@ def track(
         What `read_callbacks` returned, several of them also put together with `pandas.concat`. Sends that they settle
         are not asked about; the others are if there is a client.
     journal : Journal, str or path-like, optional
-        Where the gateway's callbacks came to by `callbacks_app`, and which is used like `callbacks`. By default the user's
-        journal, if there is one, and no `callbacks` are given.
+        Where the gateway's callbacks came to by `callbacks_app`, and which is used like `callbacks`; with a client, of its
+        gateway and account. By default the user's journal, if there is one, and no `callbacks` are given.
     until : {"settled"}, optional
         Ask again, with growing waits of up to a minute, until nothing is pending or the time is over.
     timeout : float, optional
@@ -149,7 +149,7 @@ def track(
     limits = _checked_pace(concurrency, rate)
     looked = _Looked(results)
     answers: dict[int, Answer] = {}
-    arrived = _arrived(callbacks, journal, looked.sms_ids)
+    arrived = _arrived(callbacks, journal, looked.sms_ids, client)
     if arrived is not None:
         answers = deliveries.from_callbacks(arrived, looked.sms_ids, looked.rows)
     called = dict(answers)
@@ -437,14 +437,20 @@ def _as_completed(under_way: Collection[Future[Any]]) -> Iterator[Future[Any]]:
 
 
 def _arrived(
-    callbacks: pd.DataFrame | None, journal: Journal | str | os.PathLike[str] | None, sms_ids: Sequence[str]
+    callbacks: pd.DataFrame | None,
+    journal: Journal | str | os.PathLike[str] | None,
+    sms_ids: Sequence[str],
+    client: Client | None,
 ) -> pd.DataFrame | None:
-    """Give the callbacks that have come for some sends: those handed in, and those in the journal; None without any."""
+    """Give the callbacks that have come for some sends: those handed in, and those in the journal; None without any.
+
+    Where it is known by whom the messages were sent, one sandbox's do not count for another's, whose ids can be the same.
+    """
     if journal is None and (callbacks is not None or not is_there()):
         return callbacks
     try:
         with nullcontext(journal) if isinstance(journal, Journal) else closing(Journal(journal)) as book:
-            found = book.callbacks_of(sms_ids)
+            found = book.callbacks_of(sms_ids, None if client is None else (client.gateway, client.account))
     except JournalError as error:
         if journal is not None:
             raise

@@ -40,7 +40,9 @@ def needs_postgres():
     return postgres_server.server() or pytest.skip("needs PostgreSQL")
 
 
-ON_BOTH = "test_journal test_resume test_history test_do_not_contact test_erasure test_campaign test_callback_store".split()
+ON_BOTH = (
+    "test_journal test_resume test_history test_do_not_contact test_erasure test_campaign test_callback_store".split()
+)
 """The modules whose tests run with a journal in SQLite, and again with one in PostgreSQL."""
 
 

@@ -163,6 +163,19 @@ def test_more_connections_than_there_are_threads_for_get_503_and_not_a_thread(se
         assert time.monotonic() < end
 
 
+def test_when_the_system_has_no_threads_for_a_while_it_goes_on_after(serve, path, monkeypatch):
+    port = serve(_MOST_AT_ONCE=3)
+    assert status(get(port, path + FIFTY[0])) == 200
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        assert [status(get(port, path + FIFTY[0])) for _ in range(5)] == [503] * 5
+    assert status(get(port, path + FIFTY[0])) == 200
+
+
+def no_thread(_thread):
+    raise RuntimeError("can't start new thread")
+
+
 def test_where_it_cannot_listen_is_one_sentence(journal, serve):
     port, app = serve(), ef.callbacks_app(journal)
     for where in [("127.0.0.1", port), ("192.0.2.1", 0), ("no such host", 0), ("x" * 70, 0)]:

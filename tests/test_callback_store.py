@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from conftest import FIFTY, write_batch
 
 import esms_frames as ef
-from esms_frames import clock, schema
+from esms_frames import callback_store, clock, schema
 from esms_frames.allocation import request_id
 from esms_frames.callback import Callback
 from esms_frames.callback_store import Received
@@ -75,9 +75,39 @@ def test_each_campaign_sees_its_own_sends_alone(journal):
     assert journal.callbacks("Tet")["sms_id"].tolist() == ["s1", "s2"]
     assert journal.callbacks(" July ")["sms_id"].tolist() == ["s3"]
     assert journal.callbacks("August").empty
-    assert journal.callbacks().attrs == {"calls": 3, "repeats": 0, "other_sends": 6}
+    assert journal.callbacks().attrs == {"calls": 3, "repeats": 0, "other_sends": 0}
     assert journal.callbacks_of(["s3", "s1", "s9"])["sms_id"].tolist() == ["s1", "s3"]
     assert len(journal.callbacks_of([f"s{n}" for n in range(2000)])) == 3
+
+
+def test_whoever_knows_a_token_can_not_fill_the_disk_with_sends_that_are_made_up(journal):
+    """Only while a batch waits for the id of its send can a callback be meant for one that is not known yet."""
+    write_batch(journal, "accepted", sms_id="s1")
+    made_up = [Received(1, Callback(f"x{n}", 5), clock.now()) for n in range(100)]
+    journal.record_callbacks(made_up)
+    assert journal.callbacks().attrs == {"calls": 0, "repeats": 0, "other_sends": 0}
+    write_batch(journal, "sending")
+    journal.record_callbacks(made_up[:1])
+    assert journal.callbacks().attrs == {"calls": 0, "repeats": 0, "other_sends": 1}
+
+
+def test_whoever_writes_meanwhile_waits_for_some_sends_callbacks_and_not_for_all(path, journal, monkeypatch):
+    """A look at the callbacks of millions would keep a campaign that is being sent from going on."""
+    for n in range(1, 101):
+        write_batch(journal, "accepted", sms_id=f"s{n:03d}")
+    journal.record_callbacks([Received(1, Callback(f"s{n:03d}", 5), clock.now()) for n in range(1, 101)])
+    read = callback_store.frame
+
+    def frame(rows):
+        with sqlite3.connect(path, timeout=0) as another:
+            another.execute("DELETE FROM do_not_contact")  # fails while somebody has the journal
+        assert len(rows) <= callback_store.AT_ONCE
+        return read(rows)
+
+    monkeypatch.setattr(callback_store, "frame", frame)
+    found = journal.callbacks_of(["none", *(f"s{n:03d}" for n in range(1, 101))])
+    assert found["sms_id"].tolist() == [f"s{n:03d}" for n in range(1, 101)]
+    assert found.dtypes.equals(journal.callbacks_of([]).dtypes)
 
 
 def test_an_empty_frame_has_the_columns_and_types_of_read_callbacks(journal):
@@ -115,6 +145,53 @@ def test_a_callback_that_comes_late_does_not_bring_them_back(path, journal):
     arrive(journal, batch, "s1", [LAN, FIFTY[2]], request_id=f"forgotten-{batch}")
     assert rows(path, "SELECT phone FROM callbacks") == [(FIFTY[2],)]
     assert not is_written(path, LAN)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("erase", ["forget", "prune"])
+def test_nor_does_one_for_a_send_whose_id_is_not_known(path, journal, erase, named):
+    """As after 124, which tells that the gateway has the batch, and not under which id."""
+    write_batch(journal, "accepted", request_id="r1", times={"created_at": clock.now() - 10 * DAY})
+    write_batch(journal, "planned", campaign="another", attempts=0)
+    if erase == "forget":
+        journal.forget(LAN)
+    else:
+        journal.prune(before=clock.now() - 3 * DAY)
+        journal.forget(LAN)  # out of the other campaign
+    late = Callback("s1", 5, "r1" if named else None, phone=LAN, delivered=1, recipients=1)
+    journal.record_callbacks([Received(campaign, late, clock.now()) for campaign in (1, 2)])
+    assert rows(path, "SELECT * FROM callbacks") == []
+    assert not is_written(path, LAN)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("status", ["sending", "unknown", "accepted"])
+def test_one_that_comes_before_the_id_of_its_send_is_kept(journal, status, named):
+    batch = write_batch(journal, status, request_id="r1")
+    write_batch(journal, status, request_id="r2", phones=FIFTY[1:2])
+    early = [Callback("s1", 5, "r1" if named else None, phone=phone) for phone in (LAN, HOA, "0999999999")]
+    journal.record_callbacks([Received(1, one, clock.now()) for one in early])
+    with journal._database.begin() as connection:
+        connection.execute(sa.update(schema.batches).filter_by(id=batch).values(sms_id="s1"))
+    assert journal.callbacks()["phone"].tolist() == [LAN, HOA]
+
+
+@pytest.mark.parametrize("erase", ["forget", "prune"])
+def test_nor_does_it_bring_back_the_request_id_that_could_tell_who_they_were(path, journal, erase):
+    """The gateway repeats it with every callback, also to those who stay, and to the send as a whole."""
+    derived = request_id("Tet", np.array([int(phone) for phone in FIFTY], dtype=np.int32))
+    old = {"created_at": clock.now() - 10 * DAY}
+    batch = write_batch(journal, "accepted", request_id=derived, times=old)
+    arrive(journal, batch, "s1", [FIFTY[3]], derived)
+    assert journal.callbacks()["request_id"].tolist() == [derived]
+    if erase == "forget":
+        journal.forget(LAN)
+    else:
+        journal.prune(before=clock.now() - 3 * DAY)
+    arrive(journal, batch, "s1", [FIFTY[2], ""], derived)
+    kept = ["", FIFTY[2], FIFTY[3]] if erase == "forget" else [""]
+    assert rows(path, "SELECT phone, request_id FROM callbacks ORDER BY 1") == [(phone, None) for phone in kept]
+    assert derived.encode() not in files(path)
 
 
 def test_pruning_takes_the_numbers_of_callbacks_of_finished_campaigns(path, journal):

@@ -75,6 +75,18 @@ def test_what_was_called_back_is_what_the_gateway_would_say(
     assert journal.callbacks()["request_id"].unique().tolist() == results["request_id"].unique().tolist()
 
 
+def test_neither_token_nor_number_is_in_a_log_however_verbose(customers, client, journal, caplog, capfd, monkeypatch):
+    monkeypatch.setattr("http.client.HTTPConnection.debuglevel", 1)
+    caplog.set_level("DEBUG")
+    with receiving(journal) as (url, _):
+        results = sent(customers, client, url)
+        until(lambda: len(journal.callbacks()) == len(results))
+    token = journal.callback_token(journal.scopes(ef.Journal().campaigns()["campaign"][0])[0])
+    shown = caplog.text + "".join(capfd.readouterr())
+    assert token not in shown
+    assert results["phone"][0] not in shown
+
+
 def test_the_query_is_the_documented_one(sandbox, client, customers, script):
     script.says(b"OK")
     sent(customers, client, f"{script.url}sms")

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from conftest import FIFTY, write_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client as Browser
 
 import esms_frames as ef
-from esms_frames import receiver
+from esms_frames import receiver, schema
 from esms_frames.callback import LONGEST_QUERY
 
 WHOSE = ("rest.esms.vn", "a")
@@ -130,9 +131,11 @@ def test_what_is_final_is_never_replaced_by_a_late_repeat_of_what_was_not(journa
 
 
 def test_a_send_that_is_not_known_yet_is_kept_and_counts_once_it_is(journal, app, token):
+    batch = write_batch(journal, "sending")
     assert get(app, f"/{token}?{query(sms_id='s2')}").status_code == 200
     assert journal.callbacks().attrs == {"calls": 0, "repeats": 0, "other_sends": 1}
-    write_batch(journal, "accepted", sms_id="s2")
+    with journal._database.begin() as connection:
+        connection.execute(sa.update(schema.batches).filter_by(id=batch).values(status="accepted", sms_id="s2"))
     assert journal.callbacks("Tet")["sms_id"].tolist() == ["s2"]
 
 
@@ -141,6 +144,7 @@ def test_a_number_that_its_send_does_not_hold_is_not_kept(journal, app, token):
     journal.forget(LAN)
     assert get(app, f"/{token}?{query(LAN)}").status_code == 200
     assert get(app, f"/{token}?{query('0912888410')}").status_code == 200
+    assert get(app, f"/{token}?{query('0912888410', 'made-up')}").status_code == 200
     assert journal.callbacks().attrs == {"calls": 0, "repeats": 0, "other_sends": 0}
 
 
@@ -260,6 +264,23 @@ def test_a_journal_that_fails_is_503_with_one_warning_and_it_goes_on_after(journ
     assert [one.message for one in caplog.records] == [str(error)]
     assert get(app, f"/{token}?{query()}").status_code == 200
     assert len(journal.callbacks()) == 1
+
+
+def test_while_a_look_takes_long_strangers_are_few_and_take_up_no_more_threads(journal, app, token, monkeypatch):
+    """As where the journal is locked for a while: else they would have all connections, and real callbacks none."""
+    assert get(app, f"/{token}?{query()}").status_code == 200
+    locked, may_look = threading.Event(), threading.Event()
+    monkeypatch.setattr(receiver, "_REREAD", 0.0)
+    app._tokens._pausing = threading.BoundedSemaphore(3)
+    monkeypatch.setattr(journal, "callback_tokens", lambda: locked.set() or (may_look.wait(10) and {}))
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(get, app, f"/{'x' * 32}?{query()}")
+        locked.wait(10)
+        answers = [pool.submit(get, app, f"/{n:032d}?{query()}") for n in range(19)]
+        until(lambda: sum(answer.done() for answer in answers) == 17)
+        may_look.set()
+        assert first.result(10).status_code == 404
+        assert sorted(answer.result(10).status_code for answer in answers) == [404] * 2 + [503] * 17
 
 
 def test_while_the_journal_can_t_be_looked_into_nobody_is_told_that_there_is_no_such_campaign(

@@ -565,13 +565,15 @@ def test_what_has_arrived_is_used_before_the_gateway_is_asked(
 
 def test_callbacks_of_one_campaign_say_nothing_of_anothers_sends(results, client):
     """Whoever knows the token of one can't change what is said of the other."""
+    sms_ids = results["sms_id"].dropna().unique()
+    whole = [f"SMSID={one}&SendStatus=4&SendSuccess=0&SendFailed=70&TotalReceiver=70" for one in sms_ids]
     with closing(ef.Journal()) as journal:
         arrive(
             journal,
             journal.scope("another", client.gateway, client.account),
-            called(results, SendSuccess=0, SendFailed=1),
+            [*called(results, SendSuccess=0, SendFailed=1), *whole],
         )
-        assert journal.callbacks().attrs["other_sends"] == 70
+        assert journal.callbacks().attrs == {"calls": 0, "repeats": 0, "other_sends": 0}
         assert journal.callbacks_of(results["sms_id"].dropna().unique().tolist()).empty
         tracked = ef.track(results, journal=journal)
     accepted = tracked[tracked["status"] == "accepted"]
@@ -579,10 +581,49 @@ def test_callbacks_of_one_campaign_say_nothing_of_anothers_sends(results, client
     assert accepted["reason"].str.contains("no callback has come for this send").all()
 
 
+def test_callbacks_of_an_earlier_sandbox_say_nothing_of_the_next_ones_sends(customers, message):
+    """The same campaign to the same people has the same ids there, for what a sandbox does is to be repeatable."""
+    sent = []
+    for _ in range(2):
+        with ef.Sandbox(report_delay=3600) as sandbox, closing(ef.Journal()) as journal:
+            client = sandbox.client()
+            results = ef.send(customers, message, client, campaign="Tet", progress=False)
+            sent.append(results)
+            if len(sent) == 1:
+                arrive(journal, journal.scope("Tet", client.gateway, client.account), called(results))
+                assert set(found_in(ef.track(results, client, progress=False).query("status == 'accepted'"))) == {
+                    "delivered"
+                }
+            else:
+                tracked = ef.track(results, client, progress=False)
+    assert sent[0]["sms_id"].equals(sent[1]["sms_id"])
+    assert "delivered" not in set(found_in(tracked))
+
+
 def test_numbers_that_were_not_called_back_are_asked_for(sandbox, results, client, arrived, track):
     with arrived._database.begin() as connection:
         connection.exec_driver_sql(f"DELETE FROM callbacks WHERE phone > '{results['phone'].dropna().min()}'")
     assert found_in(track(results)) == truth(sandbox, results)
+
+
+@pytest.mark.parametrize("falling", [False, True])
+def test_of_callbacks_that_name_numbers_but_count_the_send_the_last_to_come_counts(client, customers, message, falling):
+    """Whatever the order of the numbers, in which the journal has them."""
+    results = ef.send(customers, message, client, campaign="Tet", progress=False)
+    (sms_id,) = results["sms_id"].dropna().unique()
+    numbers = sorted(results["phone"].dropna(), reverse=falling)
+    begin = clock.now()
+    with closing(ef.Journal()) as journal:
+        scope = journal.scope("Tet", client.gateway, client.account)
+        for n, number in enumerate(numbers, start=1):
+            status = 5 if n == len(numbers) else 7
+            line = f"SMSID={sms_id}&SendStatus={status}&SendSuccess={n}&SendFailed=0&TotalReceiver={len(numbers)}"
+            said = read_callback(f"{line}&phonenumber={number}")
+            journal.record_callbacks([Received(scope.id, said, begin + pd.Timedelta(seconds=n))])
+        tracked = ef.track(results, journal=journal)
+    accepted = tracked[tracked["status"] == "accepted"]
+    assert set(found_in(accepted)) == {"delivered"}
+    assert set(accepted["delivered"]) == {len(numbers)}
 
 
 def test_rows_are_settled_by_callbacks_to_their_own_numbers_alone(results, client, monkeypatch):
