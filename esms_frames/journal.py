@@ -358,14 +358,20 @@ class Journal:
             return self._read(connection, scope, batches.c.status.in_(UNFINISHED))
 
     def each_batch(self, scope: Scope) -> Iterator[Batch]:
-        """Read what `batches` gives one after the other, some at once."""
+        """Read what `batches` gives one after the other, some at once.
+
+        What another run adds meanwhile is read too: it may be in the place of a batch that was there and is no more.
+        """
         numbers = sa.select(batches.c.number).where(batches.c.campaign_id == scope.id).order_by(batches.c.number)
-        with self._database.begin() as connection:
-            there = list(connection.execute(numbers).scalars())
-        for place in range(0, len(there), _AT_ONCE):
-            some = there[place : place + _AT_ONCE]
+        last = 0
+        while True:
             with self._database.begin() as connection:
-                yield from self._read(connection, scope, batches.c.number.between(some[0], some[-1]))
+                some = connection.execute(numbers.where(batches.c.number > last).limit(_AT_ONCE)).scalars().all()
+                if not some:
+                    return
+                first, last = some[0], some[-1]
+                found = self._read(connection, scope, batches.c.number.between(first, last))
+            yield from found
 
     def consult(
         self, scope: Scope, consider: Callable[[Known], T], settled: Settled | None = None, about: Numbers | None = None

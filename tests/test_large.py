@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from test_resume import Die, dying
 
 import esms_frames as ef
-from esms_frames import large, phones, pieces, survey
+from esms_frames import large, outcomes, phones, pieces, survey
 
 
 def split_up(df, cuts):
@@ -358,6 +358,25 @@ def test_advertising_keeps_its_rules(sandbox, client, at):
     at("2030-01-31 23:00")
     with pytest.raises(ef.WouldFail, match="from 07:00"):
         run(prepared(many(200, start=5000)), text, client, campaign="at night")
+
+
+def test_results_that_are_read_while_another_run_replaces_batches_miss_nobody(sandbox, client, message, monkeypatch):
+    monkeypatch.setattr("esms_frames.journal._AT_ONCE", 2)
+    df = many(600)
+    with dying(client, 2, after=False), pytest.raises(Die):
+        run(ef.prepare(df, max_batch=100), message, client, campaign="Tết", checks=False)
+    audience, others = prepared(df), []
+
+    def tell(self, rank, outcome, numbers):
+        if not others:
+            others.append(run(df, ef.Message("Sua lai", "Baotrixemay"), client, campaign="Tết"))
+        real(self, rank, outcome, numbers)
+
+    real = outcomes.Outcomes.tell
+    monkeypatch.setattr(outcomes.Outcomes, "tell", tell)
+    found = counts(ef.results("Tết", audience).compute())
+    assert len(sandbox.sent) == 600
+    assert "not_sent" not in found
 
 
 @pytest.mark.parametrize(
