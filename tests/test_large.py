@@ -379,6 +379,18 @@ def test_results_that_are_read_while_another_run_replaces_batches_miss_nobody(sa
     assert "not_sent" not in found
 
 
+def test_when_the_hours_of_advertising_end_in_mid_stream_the_rest_is_not_sent(sandbox, client, at, small_pieces):
+    at("2030-01-31 21:59")
+    text = ef.Message("Giam gia", "QC_ONLINE", "advertising")
+    results = run(prepared(many(1200)), text, client, progress=lambda _: at("2030-01-31 22:00")).compute()
+    assert counts(results) == {"accepted": len(sandbox.sent), "not_sent": 1200 - len(sandbox.sent)}
+    assert 0 < len(sandbox.sent) <= 300
+    assert results.loc[results["status"] == "not_sent", "reason"].str.contains("from 07:00").all()
+    at("2030-02-01 07:00")
+    run(prepared(many(1200)), text, client)
+    assert sorted(sandbox.sent["phone"]) == many(1200)["sdt"].tolist()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
