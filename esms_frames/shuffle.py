@@ -351,10 +351,10 @@ def _partitions(ddf: Any, column: Hashable, by: Any) -> list[tuple[Any, Any]]:
     labels, named = list(ddf.columns), [column]
     is_dask = type(by).__module__.partition(".")[0] in {"dask", "dask_expr"}
     if by is None or is_dask:
-        parts = ddf[named].to_delayed()
+        parts = _each(ddf[named])
         if not is_dask:
             return [(part, None) for part in parts]
-        segments = by.to_delayed() if getattr(by, "ndim", 0) == 1 else []
+        segments = _each(by) if getattr(by, "ndim", 0) == 1 else []
         if len(segments) != len(parts):
             raise InvalidInput(
                 f"by is a Dask collection of {len(segments):,} partitions and the data has {len(parts):,}: name a column "
@@ -368,7 +368,13 @@ def _partitions(ddf: Any, column: Hashable, by: Any) -> list[tuple[Any, Any]]:
         segments_of(ddf._meta, by)  # noqa: SLF001 - says what is wrong
     if by != column:
         named.append(labels[places[0]])
-    return [(part, None) for part in ddf[named].to_delayed()]
+    return [(part, None) for part in _each(ddf[named])]
+
+
+def _each(collection: Any) -> list[Any]:
+    """Give the partitions as they are, where Dask would put some together of which few columns are needed."""
+    parts = collection.simplify().to_delayed(optimize_graph=False)  # so that other columns are not read
+    return list(parts if len(parts) == collection.npartitions else collection.to_delayed(optimize_graph=False))
 
 
 def _all_segments(drafts: Sequence[_Draft]) -> pd.CategoricalDtype | None:

@@ -391,6 +391,20 @@ def test_when_the_hours_of_advertising_end_in_mid_stream_the_rest_is_not_sent(sa
     assert sorted(sandbox.sent["phone"]) == many(1200)["sdt"].tolist()
 
 
+def test_partitions_stay_those_of_the_customers_whatever_dask_would_put_together(client, message, tmp_path):
+    others = pd.DataFrame(np.ones((400, 40)), columns=[f"x{n}" for n in range(40)])
+    wide = pd.concat([many(400).assign(seg=["a", "b"] * 200), others], axis="columns")
+    dd.from_pandas(wide, npartitions=8).to_parquet(tmp_path / "wide")
+    customers = dd.read_parquet(tmp_path / "wide", calculate_divisions=True)
+    customers = customers[customers["x7"] == 1]
+    for by in (None, "seg", customers["seg"]):
+        audience = ef.prepare(customers, by=by)
+        assert (audience.partitions, audience.divisions) == (8, customers.divisions)
+    joined = customers.join(run(audience, message, client)).compute()
+    assert (joined["sdt"] == joined["phone"]).all()
+    assert (joined["seg"] == joined["segment"].astype(str)).all()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
