@@ -143,6 +143,12 @@ def test_the_results_of_a_streamed_send_are_those_of_pandas(message, by):
     assert dask_[3]["phone"].is_unique
 
 
+def test_where_no_row_has_a_reason_the_dtypes_are_those_of_pandas_too(client, message):
+    with_pandas = run(many(60), message, client, campaign="a")
+    with_dask = run(prepared(many(60)), message, client, campaign="b")
+    pd.testing.assert_series_equal(with_dask.compute().dtypes, with_pandas.dtypes)
+
+
 def test_a_plan_says_what_pandas_would(client, message, small_pieces):
     df = pd.DataFrame({"sdt": [*spellings.mixed(1000, seed=6), *many(700)["sdt"]]})
     run(many(150), message, client, campaign="Tết")
