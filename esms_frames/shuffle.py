@@ -107,18 +107,22 @@ def drafted_large(
         raise InvalidInput("exclude is a Dask collection, and is needed as a whole: give exclude.compute().")
     excluded = np.empty(0, dtype=np.int32) if exclude is None else read_list(exclude, "exclude")
     place = _new_folder(folder)
-    handed_over = dask.delayed(excluded, pure=True)
-    parts = [
-        dask.delayed(_drafted)(
-            part, segments, number, column, by if segments is None else None, handed_over, str(place)
-        )
-        for number, (part, segments) in enumerate(_partitions(ddf, column, by))
-    ]
-    drafts = _done(parts)
-    _check_shared(place, len(parts))
-    divisions = ddf.divisions if ddf.known_divisions else (None,) * (len(parts) + 1)
-    limits = _Limits(column, min_batch, max_batch)
-    return _arranged(place, limits, divisions, ddf._meta.index, drafts, None)  # noqa: SLF001 - Dask's word for it
+    try:
+        handed_over = dask.delayed(excluded, pure=True)
+        parts = [
+            dask.delayed(_drafted)(
+                part, segments, number, column, by if segments is None else None, handed_over, str(place)
+            )
+            for number, (part, segments) in enumerate(_partitions(ddf, column, by))
+        ]
+        drafts = _done(parts)
+        _check_shared(place, len(parts))
+        divisions = ddf.divisions if ddf.known_divisions else (None,) * (len(parts) + 1)
+        limits = _Limits(column, min_batch, max_batch)
+        return _arranged(place, limits, divisions, ddf._meta.index, drafts, None)  # noqa: SLF001 - Dask's word for it
+    except BaseException:  # nobody is told where it is, and it holds phone numbers
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def only_large_segments(audience: LargeAudience, segments: Collection[Any]) -> LargeAudience:
