@@ -126,10 +126,10 @@ def drafted_large(
 
 
 def only_large_segments(audience: LargeAudience, segments: Collection[Any]) -> LargeAudience:
-    """Do what `audience.only_segments` does; the audience that is made of it goes with this process."""
+    """Do what `audience.only_segments` does; what is made of it is in the folder of the audience, and goes with it."""
     if audience.segments is None or all(name in segments for name in audience.segments):
         return audience
-    place = _new_folder(None)
+    place = _new_folder(audience.folder)
     source, like = str(audience.folder), dask.delayed(audience.empty, pure=True)
     parts = [dask.delayed(_drafted_again)(part, source, str(place), like) for part in range(audience.partitions)]
     limits = _Limits(audience.column, audience.min_batch, audience.max_batch)

@@ -323,6 +323,15 @@ def test_an_audience_is_where_it_was_asked_for_and_nothing_else_is_left(client, 
     assert pd.concat(map(pd.read_parquet, files))["phone"].tolist() == many(300)["sdt"].tolist()
 
 
+def test_what_some_segments_of_an_audience_are_sent_is_in_its_folder_too(client, message, tmp_path, monkeypatch):
+    audience = prepared(many(200).assign(seg=["a", "b"] * 100), by="seg", folder=tmp_path / "there")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    results = run(audience, {"a": message}, client, campaign="Tết")
+    assert counts(results.compute()) == {"accepted": 100, "excluded": 100}
+    assert not list((tmp_path / "elsewhere").glob("esms-*"))
+
+
 def test_of_an_audience_that_fails_nothing_is_left(tmp_path):
     with pytest.raises(ef.TooFewRecipients):
         prepared(many(100), folder=tmp_path, min_batch=200, max_batch=5000)
