@@ -398,16 +398,25 @@ class Journal:
         return self._database.transact(lambda connection: self._read(connection, scope, *_UNFINISHED_ONLY))
 
     def each_batch(self, scope: Scope) -> Iterator[Batch]:
-        """Read what `batches` gives one after the other, some at once."""
+        """Read what `batches` gives one after the other, some at once.
+
+        What another run adds meanwhile is read too: it may be in the place of a batch that was there and is no more.
+        """
         numbers = sa.select(batches.c.number).where(batches.c.campaign_id == scope.id).order_by(batches.c.number)
-        there = self._database.transact(lambda connection: list(connection.execute(numbers).scalars()))
-        for place in range(0, len(there), _AT_ONCE):
-            some = there[place : place + _AT_ONCE]
 
-            def read(connection: sa.Connection, first: int = some[0], last: int = some[-1]) -> list[Batch]:
-                return self._read(connection, scope, batches.c.number.between(first, last))
+        def after(last: int) -> Callable[[sa.Connection], tuple[int | None, list[Batch]]]:
+            def read(connection: sa.Connection) -> tuple[int | None, list[Batch]]:
+                some = connection.execute(numbers.where(batches.c.number > last).limit(_AT_ONCE)).scalars().all()
+                if not some:
+                    return None, []
+                return some[-1], self._read(connection, scope, batches.c.number.between(some[0], some[-1]))
 
-            yield from self._database.transact(read)
+            return read
+
+        last: int | None = 0
+        while last is not None:
+            last, found = self._database.transact(after(last))
+            yield from found
 
     def consult(
         self, scope: Scope, consider: Callable[[Known], T], settled: Settled | None = None, about: Numbers | None = None

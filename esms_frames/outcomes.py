@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from esms_frames import phones
 from esms_frames.audience import STATUSES
@@ -25,7 +26,6 @@ from esms_frames.results import Outcome, Status, results_frame
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from esms_frames.large import LargeAudience
@@ -121,8 +121,9 @@ def _results(
     owner = np.full(len(frame), -1)
     owner[(frame["status"] == "ready").to_numpy(dtype=bool)] = np.searchsorted(known, ranks)
     table = results_frame(frame, owner, [told[rank] for rank in known.tolist()])
-    wanted: Any = [reason for reason in dict.fromkeys(reasons) if reason is not None]
-    return table.assign(reason=table["reason"].cat.set_categories(wanted))
+    wanted = [reason for reason in dict.fromkeys(reasons) if reason is not None]
+    named = pd.Index(wanted, dtype=table["reason"].cat.categories.dtype)  # which can't be told of none
+    return table.assign(reason=table["reason"].cat.set_categories(named))
 
 
 def _looked_up(part: int, folder: str, results: str) -> NDArray[np.int32]:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from esms_frames.allocation import allocate
+from esms_frames.allocation import LeftOut, allocate
 from esms_frames.delivery import may_be_sent
-from esms_frames.planning import check_hours
+from esms_frames.planning import check_hours, out_of_hours
+from esms_frames.results import Outcome, Status
 from esms_frames.settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
-    from esms_frames.allocation import Key, LeftOut
+    from esms_frames.allocation import Allocation, Key
     from esms_frames.batch import Batch, Known, NewBatch
     from esms_frames.client import Client
     from esms_frames.delivery import Delivery, Progress
@@ -67,8 +69,10 @@ def run_pieces(
     """
     settle(book, scope, client, book.unfinished(scope), delivery.run)
     left_out: list[LeftOut] = []
+    begun = False
 
     def planned(groups: Sequence[Group]) -> Sequence[Batch]:
+        nonlocal begun
         here: list[LeftOut] = []
 
         def decide(known: Known) -> tuple[list[Batch], list[NewBatch]]:
@@ -78,6 +82,8 @@ def run_pieces(
                 for batch in known.batches
             ]
             decided = allocate(groups, excluded, replace(known, batches=certain), scope.name, max_batch)
+            if begun:  # it is too late to refuse all
+                decided = _in_time(decided, known.now)
             check_hours(decided.added, known.now)
             delivery.held_back.update(decided.held)
             here[:] = decided.left_out
@@ -88,7 +94,26 @@ def run_pieces(
         about = None if settled is None else np.concatenate([np.empty(0, np.int32), *(g.numbers for g in groups)])
         batches = book.plan(scope, delivery.run, decide, settled, about)
         left_out.extend(here)
+        begun = True
         return batches
 
     delivery.drive(map(planned, pieces), progress=progress, total=total)
     return left_out
+
+
+def _in_time(decided: Allocation, now: datetime) -> Allocation:
+    """Leave out the new batches of advertising that may not go out by now; then none is replaced by them either."""
+    late = [(batch, why) for batch in decided.added if (why := out_of_hours(batch, now)) is not None]
+    if not late:
+        return decided
+    if decided.withdrawn:
+        late = [(batch, late[0][1]) for batch in decided.added]
+    left_out = [LeftOut(batch.numbers, Outcome(Status.NOT_SENT, why)) for batch, why in late]
+    out = {batch.request_id for batch, _ in late}
+    return replace(
+        decided,
+        withdrawn=[],
+        added=[batch for batch in decided.added if batch.request_id not in out],
+        held=decided.held | {batch.id: late[0][1] for batch in decided.withdrawn},
+        left_out=[*decided.left_out, *left_out],
+    )

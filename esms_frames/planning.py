@@ -43,8 +43,15 @@ _ASKED_ABOUT = Outcome(Status.UNKNOWN, "it may have been sent: the gateway is as
 def check_hours(added: Sequence[NewBatch], now: datetime) -> None:
     """Refuse new batches of advertising at a time at which it may not go out."""
     for batch in added:
-        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(batch.message.send_at or now)):
+        if (why := out_of_hours(batch, now)) is not None:
             raise InvalidInput(why)
+
+
+def out_of_hours(batch: NewBatch, now: datetime) -> str | None:
+    """Say why a new batch may not go out at its time; None where it may."""
+    if Rule.SENDING_HOURS not in batch.rules:
+        return None
+    return outside_hours(batch.message.send_at or now)
 
 
 def refuse_what_would_fail(order: Order, client: Client, journal: Journal) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any, overload
 
 from esms_frames.audience import Audience, check_counts, check_floor, drafted
-from esms_frames.errors import InvalidInput
+from esms_frames.errors import InvalidInput, TooFewRecipients
 from esms_frames.message import MAX_BATCH, MIN_BATCH
 
 if TYPE_CHECKING:
@@ -110,7 +111,11 @@ def prepare(
     options: dict[str, Any] = {"by": by, "exclude": exclude, "min_batch": min_batch, "max_batch": max_batch}
     if is_dask(df):
         large = drafted_large(df, phone, folder=folder, **options)
-        check_counts(min_batch, large.counts, large.by_segment())
+        try:
+            check_counts(min_batch, large.counts, large.by_segment())
+        except TooFewRecipients:
+            shutil.rmtree(large.folder, ignore_errors=True)
+            raise
         return large
     if folder is not None:
         raise InvalidInput("folder is for a Dask DataFrame, whose audience is written to disk: leave it out.")

@@ -107,25 +107,29 @@ def drafted_large(
         raise InvalidInput("exclude is a Dask collection, and is needed as a whole: give exclude.compute().")
     excluded = np.empty(0, dtype=np.int32) if exclude is None else read_list(exclude, "exclude")
     place = _new_folder(folder)
-    handed_over = dask.delayed(excluded, pure=True)
-    parts = [
-        dask.delayed(_drafted)(
-            part, segments, number, column, by if segments is None else None, handed_over, str(place)
-        )
-        for number, (part, segments) in enumerate(_partitions(ddf, column, by))
-    ]
-    drafts = _done(parts)
-    _check_shared(place, len(parts))
-    divisions = ddf.divisions if ddf.known_divisions else (None,) * (len(parts) + 1)
-    limits = _Limits(column, min_batch, max_batch)
-    return _arranged(place, limits, divisions, ddf._meta.index, drafts, None)  # noqa: SLF001 - Dask's word for it
+    try:
+        handed_over = dask.delayed(excluded, pure=True)
+        parts = [
+            dask.delayed(_drafted)(
+                part, segments, number, column, by if segments is None else None, handed_over, str(place)
+            )
+            for number, (part, segments) in enumerate(_partitions(ddf, column, by))
+        ]
+        drafts = _done(parts)
+        _check_shared(place, len(parts))
+        divisions = ddf.divisions if ddf.known_divisions else (None,) * (len(parts) + 1)
+        limits = _Limits(column, min_batch, max_batch)
+        return _arranged(place, limits, divisions, ddf._meta.index, drafts, None)  # noqa: SLF001 - Dask's word for it
+    except BaseException:  # nobody is told where it is, and it holds phone numbers
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def only_large_segments(audience: LargeAudience, segments: Collection[Any]) -> LargeAudience:
-    """Do what `audience.only_segments` does; the audience that is made of it goes with this process."""
+    """Do what `audience.only_segments` does; what is made of it is in the folder of the audience, and goes with it."""
     if audience.segments is None or all(name in segments for name in audience.segments):
         return audience
-    place = _new_folder(None)
+    place = _new_folder(audience.folder)
     source, like = str(audience.folder), dask.delayed(audience.empty, pure=True)
     parts = [dask.delayed(_drafted_again)(part, source, str(place), like) for part in range(audience.partitions)]
     limits = _Limits(audience.column, audience.min_batch, audience.max_batch)
@@ -351,10 +355,10 @@ def _partitions(ddf: Any, column: Hashable, by: Any) -> list[tuple[Any, Any]]:
     labels, named = list(ddf.columns), [column]
     is_dask = type(by).__module__.partition(".")[0] in {"dask", "dask_expr"}
     if by is None or is_dask:
-        parts = ddf[named].to_delayed()
+        parts = _each(ddf[named])
         if not is_dask:
             return [(part, None) for part in parts]
-        segments = by.to_delayed() if getattr(by, "ndim", 0) == 1 else []
+        segments = _each(by) if getattr(by, "ndim", 0) == 1 else []
         if len(segments) != len(parts):
             raise InvalidInput(
                 f"by is a Dask collection of {len(segments):,} partitions and the data has {len(parts):,}: name a column "
@@ -368,7 +372,13 @@ def _partitions(ddf: Any, column: Hashable, by: Any) -> list[tuple[Any, Any]]:
         segments_of(ddf._meta, by)  # noqa: SLF001 - says what is wrong
     if by != column:
         named.append(labels[places[0]])
-    return [(part, None) for part in ddf[named].to_delayed()]
+    return [(part, None) for part in _each(ddf[named])]
+
+
+def _each(collection: Any) -> list[Any]:
+    """Give the partitions as they are, where Dask would put some together of which few columns are needed."""
+    parts = collection.simplify().to_delayed(optimize_graph=False)  # so that other columns are not read
+    return list(parts if len(parts) == collection.npartitions else collection.to_delayed(optimize_graph=False))
 
 
 def _all_segments(drafts: Sequence[_Draft]) -> pd.CategoricalDtype | None:

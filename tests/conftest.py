@@ -46,6 +46,17 @@ ON_BOTH = (
 """The modules whose tests run with a journal in SQLite, and again with one in PostgreSQL."""
 
 
+MANY_PROCESSES = ("browser", "test_notebooks.py", "test_soak.py")
+"""The tests that start browsers, servers and kernels, or kill processes: of these, one runs at a time."""
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            if any(name in item.path.parts for name in MANY_PROCESSES):
+                item.add_marker(pytest.mark.xdist_group("many processes"))
+
+
 def pytest_generate_tests(metafunc):
     if metafunc.module.__name__ in ON_BOTH and not metafunc.definition.get_closest_marker("sqlite"):
         metafunc.parametrize("kind", ["sqlite", "postgresql"], indirect=True)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from test_resume import Die, dying
 
 import esms_frames as ef
-from esms_frames import large, phones, pieces, survey
+from esms_frames import large, outcomes, phones, pieces, survey
 
 
 def split_up(df, cuts):
@@ -121,7 +121,8 @@ def like_pandas(results):
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("by", [None, "seg"])
-def test_the_results_of_a_streamed_send_are_those_of_pandas(message, by):
+def test_the_results_of_a_streamed_send_are_those_of_pandas(message, by, at):
+    at("2030-01-31 08:00")
     df = pd.DataFrame({"sdt": [*spellings.mixed(2000, seed=5), *many(1500)["sdt"]]})
     df["seg"] = np.array(["vip", "new", None, "old"], dtype=object)[np.arange(len(df)) % 4]
     text = message if by is None else {"vip": message, "new": ef.Message("Chao ban", "Baotrixemay")}
@@ -141,6 +142,12 @@ def test_the_results_of_a_streamed_send_are_those_of_pandas(message, by):
         assert (one["sms_id"].isna() == whole["sms_id"].isna()).all()
     assert sorted(pandas[3]["phone"]) == sorted(dask_[3]["phone"])
     assert dask_[3]["phone"].is_unique
+
+
+def test_where_no_row_has_a_reason_the_dtypes_are_those_of_pandas_too(client, message):
+    with_pandas = run(many(60), message, client, campaign="a")
+    with_dask = run(prepared(many(60)), message, client, campaign="b")
+    pd.testing.assert_series_equal(with_dask.compute().dtypes, with_pandas.dtypes)
 
 
 def test_a_plan_says_what_pandas_would(client, message, small_pieces):
@@ -317,6 +324,25 @@ def test_an_audience_is_where_it_was_asked_for_and_nothing_else_is_left(client, 
     assert pd.concat(map(pd.read_parquet, files))["phone"].tolist() == many(300)["sdt"].tolist()
 
 
+def test_what_some_segments_of_an_audience_are_sent_is_in_its_folder_too(client, message, tmp_path, monkeypatch):
+    audience = prepared(many(200).assign(seg=["a", "b"] * 100), by="seg", folder=tmp_path / "there")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    results = run(audience, {"a": message}, client, campaign="Tết")
+    assert counts(results.compute()) == {"accepted": 100, "excluded": 100}
+    assert not list((tmp_path / "elsewhere").glob("esms-*"))
+
+
+def test_of_an_audience_that_fails_nothing_is_left(tmp_path):
+    with pytest.raises(ef.TooFewRecipients):
+        prepared(many(100), folder=tmp_path, min_batch=200, max_batch=5000)
+    with dask.config.set({"dataframe.convert-string": False}):
+        mixed = split_up(many(100).assign(seg=pd.Series([1, "a"] * 50, dtype=object)), [50])
+        with pytest.raises(ef.InvalidInput, match="several kinds"):
+            ef.prepare(mixed, by="seg", folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_temporary_audience_goes_with_the_process():
     code = (
         "import dask.dataframe as dd, pandas as pd, esms_frames as ef;"
@@ -358,6 +384,53 @@ def test_advertising_keeps_its_rules(sandbox, client, at):
     at("2030-01-31 23:00")
     with pytest.raises(ef.WouldFail, match="from 07:00"):
         run(prepared(many(200, start=5000)), text, client, campaign="at night")
+
+
+def test_results_that_are_read_while_another_run_replaces_batches_miss_nobody(sandbox, client, message, monkeypatch):
+    monkeypatch.setattr("esms_frames.journal._AT_ONCE", 2)
+    df = many(600)
+    with dying(client, 2, after=False), pytest.raises(Die):
+        run(ef.prepare(df, max_batch=100), message, client, campaign="Tết", checks=False)
+    audience, others = prepared(df), []
+
+    def tell(self, rank, outcome, numbers):
+        if not others:
+            others.append(run(df, ef.Message("Sua lai", "Baotrixemay"), client, campaign="Tết"))
+        real(self, rank, outcome, numbers)
+
+    real = outcomes.Outcomes.tell
+    monkeypatch.setattr(outcomes.Outcomes, "tell", tell)
+    found = counts(ef.results("Tết", audience).compute())
+    assert len(sandbox.sent) == 600
+    assert "not_sent" not in found
+
+
+def test_when_the_hours_of_advertising_end_in_mid_stream_the_rest_is_not_sent(sandbox, client, at, small_pieces):
+    at("2030-01-31 21:59")
+    text = ef.Message("Giam gia", "QC_ONLINE", "advertising")
+    results = run(prepared(many(1200)), text, client, progress=lambda _: at("2030-01-31 22:00")).compute()
+    assert counts(results) == {"accepted": len(sandbox.sent), "not_sent": 1200 - len(sandbox.sent)}
+    assert 0 < len(sandbox.sent) <= 300
+    assert results.loc[results["status"] == "not_sent", "reason"].str.contains("from 07:00").all()
+    at("2030-02-01 07:00")
+    run(prepared(many(1200)), text, client)
+    assert sorted(sandbox.sent["phone"]) == many(1200)["sdt"].tolist()
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask reads divisions with it
+def test_partitions_stay_those_of_the_customers_whatever_dask_would_put_together(client, message, tmp_path):
+    others = pd.DataFrame(np.ones((400, 40)), columns=[f"x{n}" for n in range(40)])
+    wide = pd.concat([many(400).assign(seg=["a", "b"] * 200), others], axis="columns")
+    dd.from_pandas(wide, npartitions=8).to_parquet(tmp_path / "wide")
+    customers = dd.read_parquet(tmp_path / "wide", calculate_divisions=True)
+    customers = customers[customers["x7"] == 1]
+    for by in (None, "seg", customers["seg"]):
+        audience = ef.prepare(customers, by=by)
+        assert (audience.partitions, audience.divisions) == (8, customers.divisions)
+    results = run(audience, message, client)
+    for number in (0, 7):
+        part = results.partitions[number].compute()
+        assert part["phone"].tolist() == customers.partitions[number].compute()["sdt"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,9 @@ def open_notebook(page, kind, url, name):
     if kind == "voila":
         page.goto(f"{url}/voila/render/{name}")
         return
+    # On a busy machine JupyterLab says that its server was slow to answer; people close that and go on.
+    dialog = page.locator("dialog.jp-Dialog")
+    page.add_locator_handler(dialog, dialog.locator(".jp-mod-accept").first.click)
     page.goto(f"{url}/lab/tree/{name}?reset")
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
     prompt = page.locator(".jp-Notebook .jp-InputArea-prompt").first
