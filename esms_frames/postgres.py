@@ -76,7 +76,13 @@ def engine(url: sa.URL) -> sa.Engine:
     alive = {name: value for name, value in _ALIVE.items() if name not in url.query}
     made = sa.create_engine(
         url.set(drivername=DRIVER),
-        connect_args={**alive, "application_name": "esms_frames", "prepare_threshold": None},
+        # PGCLIENTENCODING, or a default of the user's, could be one that has not all letters.
+        connect_args={
+            **alive,
+            "application_name": "esms_frames",
+            "client_encoding": "utf8",
+            "prepare_threshold": None,
+        },
         # Another default of the server's would let a transaction that has waited for a lock not see what it waited for.
         isolation_level="READ COMMITTED",
         hide_parameters=True,

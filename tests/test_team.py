@@ -252,6 +252,18 @@ def test_a_database_that_can_t_hold_vietnamese_is_refused(server):
         ef.Journal(address)
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1258", "SQL_ASCII"])
+def test_vietnamese_comes_and_goes_whatever_encoding_the_users_environment_names(
+    address, customers, client, monkeypatch, encoding
+):
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    results = sent(customers, ef.Message("Xin chào Đà Lạt ở", "Baotrixemay"), client, campaign="Tết", journal=address)
+    assert counts(results) == {"accepted": 50}
+    book = ef.Journal(address)
+    assert book.campaigns()["campaign"].tolist() == ["Tết"]
+    book.close()
+
+
 def test_a_lock_that_somebody_keeps_is_not_waited_for_for_ever(journal, batch, address, monkeypatch):
     monkeypatch.setattr(postgres, "_BEGIN", postgres._BEGIN.replace("'60s'", "'200ms'"))
     engine = sa.create_engine(address, poolclass=sa.NullPool)
