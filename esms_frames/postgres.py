@@ -46,6 +46,7 @@ _MEANINGS = {
     "42501": "may not be used so by this user: have the owner of its database grant it",
     "28": "does not let this user in: check user and password, which can stand in PGPASSWORD or ~/.pgpass",
     "3D000": "is not there: create the database, or check its name",
+    "3F000": "has no schema of the name that its address gives: have it created (CREATE SCHEMA), or check its name",
     "22P05": "can't hold Vietnamese: create its database with the encoding UTF8",
     "57014": "took longer than its server allows (statement_timeout): ask who keeps the server, then try again",
 }

@@ -160,6 +160,11 @@ def test_a_database_that_is_not_there_is_said_so(server):
         ef.Journal(address)
 
 
+def test_a_schema_that_is_not_there_is_said_so(server):
+    with pytest.raises(ef.JournalError, match="has no schema of the name that its address gives"):
+        ef.Journal(server.url(schema="not_there"))
+
+
 def test_errors_show_neither_sql_nor_numbers(journal, scope, address, caplog):
     caplog.set_level(logging.DEBUG)
     change(address, "ALTER TABLE do_not_contact ADD CHECK (phone <> '0901888410')")
