@@ -22,6 +22,7 @@ from esms_frames.consent import Rule, outside_hours
 from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
 from esms_frames.runs import run_name
 from esms_frames.schema import UNFINISHED
+from esms_frames.transport import HeldBackError, only_while
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -260,8 +261,7 @@ class Delivery:
                 break
         if self._ended.is_set():
             raise _EndedError
-        goes_at = batch.message.send_at or self._journal.now()
-        if Rule.SENDING_HOURS in batch.rules and (why := outside_hours(goes_at)):
+        if why := self._outside_hours(batch):
             self.held_back[batch.id] = why
             raise _EndedError
         message = batch.message.with_token(self._callback_token()) if batch.message.needs_token else batch.message
@@ -269,18 +269,25 @@ class Delivery:
         if attempt is None:
             raise _NotOursError
         unsettled = "planned" if attempt.uncertain_before is None else "unknown"
-        # Much time may have passed, in this run or in another's, and this machine may have slept since it was begun.
-        if not may_be_sent(batch, attempt.uncertain_before, self._journal.now()):
-            self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=_TOO_LONG)
+
+        def why_not() -> str | None:
+            # Much time may have passed, in this run or in another's, and this machine may have slept since it was begun.
+            if not may_be_sent(batch, attempt.uncertain_before, self._journal.now()):
+                return _TOO_LONG
+            return self._outside_hours(batch)
+
+        if why := why_not():
+            self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=why)
             return unsettled
         try:
-            answer = self._client.send(
-                message,
-                batch.phones,
-                request_id=batch.request_id,
-                campaign=self._scope.name,
-                floor=batch.floor,
-            )
+            with only_while(why_not):
+                answer = self._client.send(
+                    message,
+                    batch.phones,
+                    request_id=batch.request_id,
+                    campaign=self._scope.name,
+                    floor=batch.floor,
+                )
         except Refused as refusal:
             return self._refused(batch, attempt, refusal)
         except NoAnswer as error:
@@ -289,13 +296,20 @@ class Delivery:
         except Unreachable as error:
             self._journal.end_attempt(attempt, self.run, unsettled, outcome="unreachable", reason=str(error))
             raise
-        except InvalidInput as error:  # a schedule can become past while the batches go out
+        except (HeldBackError, InvalidInput) as error:  # a schedule can become past while the batches go out, too
             self._journal.end_attempt(attempt, self.run, unsettled, outcome="not tried", reason=str(error))
             return unsettled
         self._journal.end_attempt(
             attempt, self.run, "accepted", outcome="accepted", code=answer.code, sms_id=answer.sms_id
         )
         return "accepted"
+
+    def _outside_hours(self, batch: Batch) -> str | None:
+        """Say why a batch may not go out at this hour; one whose schedule is past would go out at once."""
+        if Rule.SENDING_HOURS not in batch.rules:
+            return None
+        now = self._journal.now()
+        return outside_hours(max(batch.message.send_at or now, now))
 
     def _refused(self, batch: Batch, attempt: Attempt, refusal: Refused) -> str:
         status, reason, again = _meaning(attempt, refusal)

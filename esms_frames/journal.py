@@ -16,7 +16,7 @@ from esms_frames.batch import Attempt, Batch, Known, NewBatch, batch_of, row_of
 from esms_frames.consent import in_vietnam
 from esms_frames.database import Database
 from esms_frames.do_not_contact import DoNotContact
-from esms_frames.errors import InvalidInput, shown
+from esms_frames.errors import InvalidInput, JournalError, shown
 from esms_frames.history import advertised
 from esms_frames.message import checked_campaign
 from esms_frames.number_list import read_list
@@ -788,11 +788,14 @@ def _end_attempt(
     }
     if settled:
         values |= {"settled_by": run, "holder": None, "held_until": None}
-    connection.execute(
-        sa.update(attempts)
-        .where(attempts.c.id == attempt.id)
-        .values(ended_at=text_of(now(connection)), outcome=outcome, code=code)
-    )
+    its = (attempts.c.id == attempt.id, attempts.c.run == run, attempts.c.started_at == text_of(attempt.started_at))
+    ended = {"ended_at": text_of(now(connection)), "outcome": outcome, "code": code}
+    if not connection.execute(sa.update(attempts).where(*its).values(**ended)).rowcount:
+        raise JournalError(
+            "The journal does not hold any more what this run wrote, as if an older copy had been put in its place: what "
+            f"the run sent is not all known there, the last with the outcome {outcome!r}. Resume its campaigns, before you "
+            "send them to other people or with other texts."
+        )
     # That it was accepted holds whatever else is known. Anything less is for the last attempt alone to say: a run that
     # slept through its claim does not speak for the one that has it now.
     last = [batches.c.attempts == attempt.number, batches.c.status.in_(UNFINISHED)]

@@ -46,6 +46,7 @@ _MEANINGS = {
     "42501": "may not be used so by this user: have the owner of its database grant it",
     "28": "does not let this user in: check user and password, which can stand in PGPASSWORD or ~/.pgpass",
     "3D000": "is not there: create the database, or check its name",
+    "3F000": "has no schema of the name that its address gives: have it created (CREATE SCHEMA), or check its name",
     "22P05": "can't hold Vietnamese: create its database with the encoding UTF8",
     "57014": "took longer than its server allows (statement_timeout): ask who keeps the server, then try again",
 }
@@ -76,7 +77,13 @@ def engine(url: sa.URL) -> sa.Engine:
     alive = {name: value for name, value in _ALIVE.items() if name not in url.query}
     made = sa.create_engine(
         url.set(drivername=DRIVER),
-        connect_args={**alive, "application_name": "esms_frames", "prepare_threshold": None},
+        # PGCLIENTENCODING, or a default of the user's, could be one that has not all letters.
+        connect_args={
+            **alive,
+            "application_name": "esms_frames",
+            "client_encoding": "utf8",
+            "prepare_threshold": None,
+        },
         # Another default of the server's would let a transaction that has waited for a lock not see what it waited for.
         isolation_level="READ COMMITTED",
         hide_parameters=True,

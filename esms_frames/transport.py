@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 import time
+from contextlib import contextmanager
 from contextvars import ContextVar
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -27,7 +28,7 @@ from esms_frames import clock, wire
 from esms_frames.errors import GatewayError, InvalidInput, NoAnswer, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import timedelta
 
     from urllib3 import PoolManager
@@ -197,6 +198,8 @@ class Transport:
                 self.clock_offset = _offset(response.headers.get("Date"))
                 self.was_sandbox = response.headers.get("Server", "").startswith(SANDBOX_SERVER)
                 return response.status_code, _Body(_read(response, time.monotonic() + self.timeout[1]))
+        except HeldBackError as error:
+            return error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - whatever went wrong once the request may have left is uncertain
             if _never_connected(error):
                 return Unreachable(
@@ -235,6 +238,26 @@ class _Body(bytes):
 _tail: ContextVar[str] = ContextVar("tail", default="")
 """The end of this thread's request line that holds keys, and perhaps a number or a text."""
 
+_why_not: ContextVar[Callable[[], str | None]] = ContextVar("why_not", default=lambda: None)
+"""Says of this thread's request why it may not leave any more."""
+
+
+class HeldBackError(Exception):
+    """A request did not leave, for by the time that a connection was made it was not to any more; says why."""
+
+
+@contextmanager
+def only_while(why_not: Callable[[], str | None]) -> Iterator[None]:
+    """Let this thread's requests leave only while nothing is said against it, asked once they have a connection.
+
+    A machine can sleep for days while it makes one, and goes on with it when it wakes.
+    """
+    asked = _why_not.set(why_not)
+    try:
+        yield
+    finally:
+        _why_not.reset(asked)
+
 
 class _LateTail(HTTPConnection):
     """A connection that writes the end of the address into the request line and nowhere else.
@@ -247,6 +270,14 @@ class _LateTail(HTTPConnection):
 
     def putrequest(self, method: str, url: str, *args: Any, **options: Any) -> None:
         super().putrequest(method, url + _tail.get(), *args, **options)
+
+    def send(self, data: Any) -> None:
+        if self.sock is None and self.auto_open:
+            self.connect()
+        if why := _why_not.get()():
+            self.close()  # what has left of the request by now is none
+            raise HeldBackError(why)
+        super().send(data)
 
 
 class _Adapter(HTTPAdapter):

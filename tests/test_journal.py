@@ -15,7 +15,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY, rows, write_batch
+from conftest import FIFTY, change, rows, write_batch
 
 import esms_frames as ef
 from esms_frames import database, schema
@@ -325,6 +325,30 @@ def test_an_attempt_without_an_outcome_leaves_the_batch_uncertain(journal, batch
     second = journal.begin_attempt(batch, run, 60)
     assert first.uncertain_before is None
     assert second.uncertain_before == first.started_at
+
+
+@pytest.mark.parametrize("gone", ["DELETE FROM attempts", "UPDATE attempts SET run = 'there:1:1.0:b'"])
+def test_an_older_copy_that_is_put_in_place_during_an_attempt_is_not_taken_for_the_journal(
+    address, customers, message, client, sandbox, monkeypatch, gone
+):
+    """What was sent is not in it, or the ids of it are those of another run's."""
+    real = client.send
+
+    def send(*arguments, **options):
+        answer = real(*arguments, **options)
+        change(
+            address, gone, "UPDATE batches SET status = 'planned', attempts = 0, uncertain_since = NULL, holder = NULL"
+        )
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", send)
+        with pytest.raises(ef.JournalError, match="an older copy had been put in its place"):
+            sent(customers, message, client, campaign="Tết", journal=address)
+    assert rows(address, "SELECT status, sms_id FROM batches") == [("planned", None)]
+    results = ef.resume("Tết", client, journal=address, progress=False)
+    assert results["status"].isin(["accepted", "already_sent"]).all()
+    assert len(sandbox.sent) == 50
 
 
 def test_a_settled_batch_is_not_tried_again(journal, batch):

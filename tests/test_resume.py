@@ -18,6 +18,7 @@ from conftest import FIFTY, needs_postgres
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from urllib3.connection import HTTPConnection
 
 import esms_frames as ef
 from esms_frames import clock, delivery, transport
@@ -422,6 +423,68 @@ def test_a_laptop_that_sleeps_while_it_begins_an_attempt_does_not_repeat_a_batch
     assert counts(results) == {"unknown": 50}
     assert results["reason"].str.contains("resume the campaign").all()
     assert len(sandbox.sent) == 50
+
+
+def connecting(patch, then):
+    """Let something happen while a run's connection to the gateway is being made."""
+    real = HTTPConnection.connect
+
+    def connect(connection):
+        real(connection)
+        if threading.current_thread().name.startswith("esms-send"):
+            then()
+
+    patch.setattr(HTTPConnection, "connect", connect)
+
+
+def test_a_laptop_that_sleeps_while_it_connects_does_not_repeat_a_batch_a_day_later(
+    sandbox, client, message, at, monkeypatch
+):
+    at("2030-01-31 08:00")
+    real_send, taken = client.send, []
+
+    def answered_nothing(*arguments, **options):
+        if not taken:
+            taken.append(real_send(*arguments, **options))
+        raise ef.NoAnswer("cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "send", answered_nothing)
+        assert counts(sent(frame(FIFTY), message, client)) == {"unknown": 50}
+    at("2030-02-01 06:00")
+    with monkeypatch.context() as patch:
+        connecting(patch, lambda: at("2030-02-01 09:00"))
+        results = sent(frame(FIFTY), message, client)
+    assert counts(results) == {"unknown": 50}
+    assert len(sandbox.sent) == 50
+
+
+@pytest.mark.parametrize("send_at", [None, "2030-01-31 21:59:30"])
+@pytest.mark.parametrize("when", ["begins", "connects"])
+def test_advertising_does_not_leave_at_night_when_a_machine_sleeps_as_it(
+    sandbox, client, at, monkeypatch, when, send_at
+):
+    advert = ef.Message("QC: giam gia 20%", "QC_ONLINE", "advertising", send_at=send_at)
+    at("2030-01-31 21:59")
+    with monkeypatch.context() as patch:
+        if when == "connects":
+            connecting(patch, lambda: at("2030-01-31 22:01"))
+        else:
+            real = ef.Journal.begin_attempt
+
+            def begin(journal, *arguments):
+                attempt = real(journal, *arguments)
+                at("2030-01-31 22:01")
+                return attempt
+
+            patch.setattr(ef.Journal, "begin_attempt", begin)
+        results = sent(frame(FIFTY), advert, client, campaign="QC", checks=False)
+    assert counts(results) == {"not_sent": 50}
+    assert results["reason"].str.contains("07:00").all()
+    assert len(sandbox.sent) == 0
+    at("2030-02-01 08:00")
+    if send_at is None:
+        assert counts(resumed("QC", client)) == {"accepted": 50}
 
 
 def test_a_laptop_that_sleeps_in_the_middle_of_a_request_does_not_repeat_it_days_later(sandbox, client, message, at):

@@ -160,6 +160,11 @@ def test_a_database_that_is_not_there_is_said_so(server):
         ef.Journal(address)
 
 
+def test_a_schema_that_is_not_there_is_said_so(server):
+    with pytest.raises(ef.JournalError, match="has no schema of the name that its address gives"):
+        ef.Journal(server.url(schema="not_there"))
+
+
 def test_errors_show_neither_sql_nor_numbers(journal, scope, address, caplog):
     caplog.set_level(logging.DEBUG)
     change(address, "ALTER TABLE do_not_contact ADD CHECK (phone <> '0901888410')")
@@ -250,6 +255,18 @@ def test_a_database_that_can_t_hold_vietnamese_is_refused(server):
     address = sa.make_url(server.url()).set(database="latin").render_as_string(hide_password=False)
     with pytest.raises(ef.JournalError, match="can't hold Vietnamese"):
         ef.Journal(address)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "WIN1258", "SQL_ASCII"])
+def test_vietnamese_comes_and_goes_whatever_encoding_the_users_environment_names(
+    address, customers, client, monkeypatch, encoding
+):
+    monkeypatch.setenv("PGCLIENTENCODING", encoding)
+    results = sent(customers, ef.Message("Xin chào Đà Lạt ở", "Baotrixemay"), client, campaign="Tết", journal=address)
+    assert counts(results) == {"accepted": 50}
+    book = ef.Journal(address)
+    assert book.campaigns()["campaign"].tolist() == ["Tết"]
+    book.close()
 
 
 def test_a_lock_that_somebody_keeps_is_not_waited_for_for_ever(journal, batch, address, monkeypatch):
