@@ -253,7 +253,8 @@ def _found_again(folder: str, wholes: Sequence[_Whole], usable: int) -> list[str
     pairs = dd.from_map(_pairs, list(range(len(wholes))), list(wholes), folder=folder, meta=like)
     together = pairs.shuffle("number", npartitions=max(1, -(-usable // _PAIRS)))
     names = together.map_partitions(_later_ones, folder, meta=pd.DataFrame({"file": pd.Series([], dtype=object)}))
-    return [str(name) for name in names.compute()["file"]]
+    with dask.config.set({"temporary_directory": str(Path(folder) / "again")}):  # where it shuffles on one machine
+        return [str(name) for name in names.compute()["file"]]
 
 
 def _pairs(part: int, whole: _Whole, folder: str) -> pd.DataFrame:

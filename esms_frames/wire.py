@@ -33,6 +33,9 @@ _CODE = re.compile("[0-9]{1,9}")
 _WHOLE = re.compile(r"[0-9]{1,10}(?:\.0{1,9})?")
 _AMOUNT = re.compile(r"-?[0-9]{1,14}(?:\.[0-9]{1,9})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_ID = (
+    200  # the vendor's have some forty characters; what is no id must not keep an accepted send from being noted
+)
 _TOO_MANY, _TOO_MUCH = 2**31, 10**14
 
 Mask = Callable[[str], str]
@@ -157,8 +160,9 @@ def check_accepted(answer: dict[str, Any], mask: Mask = str) -> int:
 def read_send(answer: dict[str, Any], mask: Mask = str) -> Answer:
     """Read the answer to a send."""
     code = check_accepted(answer, mask)
-    sms_id = answer.get("SMSID")
-    return Answer(code, encodable(str(sms_id)) if sms_id else None)
+    sms_id = encodable(str(answer.get("SMSID") or ""))
+    can_be_one = sms_id.isprintable() and len(sms_id) <= _LONGEST_ID
+    return Answer(code, sms_id if sms_id and can_be_one else None)
 
 
 def read_balance(answer: dict[str, Any], mask: Mask = str) -> Decimal:

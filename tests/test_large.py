@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,6 +118,16 @@ def prepared(df, partitions=4, **options):
 def like_pandas(results):
     """Leave out what two sends can't have in common."""
     return results.drop(columns=["sms_id", "sent_at"])
+
+
+def test_nothing_is_written_outside_the_folder_that_is_named(tmp_path, monkeypatch):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "audience"
+    elsewhere.mkdir()
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    audience = prepared(pd.DataFrame({"sdt": spellings.mixed(2000, seed=5)}), folder=folder)
+    assert list(elsewhere.iterdir()) == []
+    assert not list(audience.folder.rglob("*.partd"))
 
 
 @pytest.mark.usefixtures("small_pieces")

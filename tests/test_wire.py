@@ -70,6 +70,8 @@ def test_what_people_type_arrives_as_they_typed_it(text):
         ),
         (b'\xef\xbb\xbf{"CodeResponse": "100", "SMSID": 123}', "123"),
         (b'{"CodeResult": " 100 "}', None),
+        (b'{"CodeResult": "100", "SMSID": "a\\u0000b"}', None),
+        (b'{"CodeResult": "100", "SMSID": "' + b"a" * 201 + b'"}', None),
         (b'{"CodeResult": null, "CodeResponse": "100", "SMSID": "a\\ud83d"}', "a?"),
     ],
 )
