@@ -413,7 +413,7 @@ class Journal:
 
             return read
 
-        last: int | None = 0
+        last: int | None = -1
         while last is not None:
             last, found = self._database.transact(after(last))
             yield from found
