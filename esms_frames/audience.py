@@ -17,7 +17,7 @@ from esms_frames.message import MAX_BATCH, MIN_BATCH
 from esms_frames.number_list import read_list
 from esms_frames.overview import Overview
 from esms_frames.phones import Problem
-from esms_frames.sets import is_among
+from esms_frames.sets import is_among, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -221,7 +221,7 @@ def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection
         segment = frame["segment"].cat.codes.to_numpy()
         set_aside(status, reason, segment, counted(frame["segment"].cat.categories, segments))
     usable = (status == _READY) | (status == _DUPLICATE)
-    again = pd.Series(found[usable]).duplicated().to_numpy()
+    again = repeated(found[usable])
     mark_duplicates(status, reason, usable, again)
     ready = status == _READY
     batch = equal_batches(segment[ready], audience.max_batch)
@@ -249,8 +249,8 @@ def mark_duplicates(
     status: NDArray[np.int8], reason: NDArray[np.int8], usable: NDArray[Any], again: NDArray[np.bool_]
 ) -> None:
     """Say, in the arrays handed in, of the usable rows which are ready and which have the number of an earlier one."""
-    status[usable] = np.where(again, _DUPLICATE, _READY)
-    reason[usable] = np.where(again, REASONS.index(REASON_DUPLICATE), -1)
+    status[usable] = np.where(again, np.int8(_DUPLICATE), np.int8(_READY))
+    reason[usable] = np.where(again, np.int8(REASONS.index(REASON_DUPLICATE)), np.int8(-1))
 
 
 def _decided(status: NDArray[np.int8], reason: NDArray[np.int8], ready_batches: NDArray[np.int32]) -> dict[str, Any]:
@@ -329,7 +329,7 @@ def decided_frame(
 ) -> pd.DataFrame:
     """Make the frame of an audience out of what was decided about its rows."""
     who = {"phone": phones.phone_text(found), "network": phones.network_of(found)}
-    return pd.DataFrame(who | _decided(status, reason, ready_batches), index=index)
+    return pd.DataFrame(who | _decided(status, reason, ready_batches), index=index, copy=False)  # nobody else has them
 
 
 def check_limits(min_batch: int, max_batch: int) -> None:

@@ -15,11 +15,10 @@ and columns of integers and floats go straight to it.
 from __future__ import annotations
 
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +27,7 @@ import pyarrow.compute as pc
 
 from esms_frames import columns, numbering
 from esms_frames.errors import InvalidInput
+from esms_frames.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.signedinteger[Any]]
     Bools = NDArray[np.bool_]
-
-_Done = TypeVar("_Done")
 
 
 class Problem(StrEnum):
@@ -63,7 +61,7 @@ class Problem(StrEnum):
 
 _PROBLEMS = list(Problem)
 _CODE = {problem: -1 - position for position, problem in enumerate(_PROBLEMS)}
-_ROWS, _DOUBTFUL_ROWS = 32_768, 8_192
+_ROWS, _DOUBTFUL_ROWS = 32_768, 16_384
 _EXACT_BITS: dict[type, int] = {np.float16: 11, np.float32: 24}
 
 # What a byte that is no digit means to the first, fast reading.
@@ -130,6 +128,7 @@ def normalize_phones(values: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {"phone": phone_text(found), "network": network_of(found), "problem": problem_of(found)},
         index=column.index,
+        copy=False,  # nobody else has them
     )
 
 
@@ -140,23 +139,28 @@ def read(column: pd.Series[Any]) -> NDArray[np.int32]:
         codes = column.cat.codes.to_numpy()
         missing = np.int32(_CODE[Problem.MISSING])
         return np.where(codes >= 0, np.append(found, missing)[codes], missing)
-    first = _in_threads(_first_look, _pieces(_to_arrow(column), _ROWS))
+    first = in_threads(_first_look, _pieces(_to_arrow(column), _ROWS))
     found = np.concatenate([np.empty(0, dtype=np.int32), *(numbers for numbers, _, _ in first)])
     if any(len(rows) for _, rows, _ in first):
         starts = np.cumsum([0, *(len(numbers) for numbers, _, _ in first)])
         again = np.concatenate([rows + start for (_, rows, _), start in zip(first, starts, strict=False)])
         texts = pa.concat_arrays([text for _, _, text in first if text is not None])
-        found[again] = np.concatenate(_in_threads(_second_look, _pieces(texts, _DOUBTFUL_ROWS)))
+        found[again] = np.concatenate(in_threads(_second_look, _pieces(texts, _DOUBTFUL_ROWS)))
     return found
 
 
 def phone_text(found: NDArray[np.int32]) -> Any:
     """Write national numbers as text of ten digits, NA for what is no number; a pandas text array."""
     valid = found >= 0
-    digits = np.empty(np.count_nonzero(valid), dtype=_TEN_DIGITS)
-    _write_digits(found[valid], digits)
     offsets = np.zeros(len(found) + 1, dtype=np.int64)
     np.cumsum(valid, out=offsets[1:])
+    digits = np.empty(int(offsets[-1]), dtype=_TEN_DIGITS)
+
+    def write(part: slice) -> None:
+        some, begin = found[part][valid[part]], offsets[part.start]
+        _write_digits(some, digits[begin : begin + len(some)])
+
+    in_threads(write, _parts(len(found)))
     offsets *= 10
     bitmap = np.packbits(valid, bitorder="little")
     buffers = [pa.py_buffer(bitmap), pa.py_buffer(offsets), pa.py_buffer(digits)]
@@ -174,16 +178,19 @@ def joined_phones(numbers: NDArray[np.int32]) -> str:
 def network_of(found: NDArray[np.int32]) -> Any:
     """Name the network that each national number's prefix was given to; NA where unknown or no number."""
     names, table = numbering.networks()
-    codes = np.full(len(found), -1, dtype=np.int8)
-    for start in range(0, len(found), _ROWS):
-        some = found[start : start + _ROWS]
-        codes[start : start + _ROWS] = np.where(some >= 0, table[np.maximum(some, 0) // numbering.PREFIX], np.int8(-1))
+    codes = np.empty(len(found), dtype=np.int8)
+
+    def write(part: slice) -> None:
+        some = found[part]
+        codes[part] = np.where(some >= 0, table[np.maximum(some, 0) // numbering.PREFIX], np.int8(-1))
+
+    in_threads(write, _parts(len(found)))
     return columns.category_from_codes(codes, names)
 
 
 def problem_of(found: NDArray[np.int32]) -> Any:
     """Name the problem of each row that has no number; NA for the others."""
-    return columns.category_from_codes(np.where(found < 0, -1 - found, -1).astype(np.int8), _PROBLEMS)
+    return columns.category_from_codes(np.maximum(-1 - found, -1).astype(np.int8), _PROBLEMS)
 
 
 def one_column(values: Any) -> pd.Series[Any]:
@@ -247,13 +254,6 @@ def _writer(kind: type) -> Callable[[Any], str]:
 def _pieces(array: Any, rows: int) -> list[Any]:
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
     return [chunk.slice(start, rows) for chunk in chunks for start in range(0, len(chunk), rows)]
-
-
-def _in_threads(work: Callable[[Any], _Done], pieces: Sequence[Any]) -> list[_Done]:
-    if len(pieces) < 2:
-        return [work(piece) for piece in pieces]
-    with ThreadPoolExecutor(pa.cpu_count()) as pool:
-        return list(pool.map(work, pieces))
 
 
 def _first_look(chunk: Any) -> tuple[NDArray[np.int32], Ints, Any]:
@@ -596,18 +596,17 @@ def _counts(text: Any, pattern: str) -> Ints:
     return counted
 
 
+def _parts(rows: int) -> list[slice]:
+    return [slice(start, start + _ROWS) for start in range(0, rows, _ROWS)]
+
+
 def _write_digits(numbers: NDArray[np.int32], digits: NDArray[np.void]) -> None:
     """Write the ten digits of national numbers into records, two and twice four in one machine word each."""
     pairs, fours = _digit_tables()
-
-    def write(part: slice) -> None:
-        some = numbers[part]
-        rest = some % 10**8
-        digits["first"][part] = pairs[some // 10**8]
-        digits["middle"][part] = fours[rest // 10**4]
-        digits["last"][part] = fours[rest % 10**4]
-
-    _in_threads(write, [slice(start, start + _ROWS) for start in range(0, len(numbers), _ROWS)])
+    rest = numbers % 10**8
+    digits["first"] = pairs[numbers // 10**8]
+    digits["middle"] = fours[rest // 10**4]
+    digits["last"] = fours[rest % 10**4]
 
 
 @cache

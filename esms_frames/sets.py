@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from esms_frames.threads import in_threads
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_CACHED = 1_000_000  # numbers: their hash table takes a few megabytes
 _Integer = TypeVar("_Integer", bound=np.signedinteger[Any])
 
 
@@ -23,6 +26,25 @@ def is_among(numbers: NDArray[_Integer], others: NDArray[_Integer]) -> NDArray[n
 def distinct(numbers: NDArray[_Integer]) -> NDArray[_Integer]:
     """Give each number once, sorted."""
     return np.sort(pd.unique(numbers))
+
+
+def repeated(numbers: NDArray[_Integer]) -> NDArray[np.bool_]:
+    """Tell for each number whether it stands further ahead already.
+
+    A hash table of many millions is larger than a processor's cache, and slow: they are looked at in parts that never share
+    a number.
+    """
+    parts = -(-len(numbers) // _CACHED)
+    if parts < 2:
+        return pd.Series(numbers).duplicated().to_numpy()
+    part, again = numbers % parts, np.zeros(len(numbers), dtype=bool)
+
+    def look(which: int) -> None:
+        rows = np.flatnonzero(part == which)
+        again[rows] = pd.Series(numbers[rows]).duplicated().to_numpy()
+
+    in_threads(look, range(parts))
+    return again
 
 
 def places(numbers: NDArray[_Integer], among: NDArray[_Integer]) -> NDArray[np.int64]:

@@ -67,7 +67,7 @@ message
 templates personal
 phones
 numbering columns number_set sets
-errors
+errors threads
 clock
 """
 DEPTH = {module: depth for depth, layer in enumerate(LAYERS.split("\n")) for module in layer.split()}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esms_frames.sets import distinct, is_among, places
+from esms_frames import sets
+from esms_frames.sets import distinct, is_among, places, repeated
 
 numbers = st.lists(st.integers(0, 20), max_size=30)
 
@@ -20,3 +22,11 @@ def test_hash_tables_say_what_plain_python_says(some, others, kind):
     once = list(dict.fromkeys(others))
     expected = [once.index(number) if number in once else -1 for number in some]
     assert places(there, np.array(once, dtype=kind)).tolist() == expected
+
+
+@given(numbers, st.integers(1, 8))
+def test_of_equal_numbers_all_but_the_first_are_repeated_in_however_many_parts_they_are_looked_at(some, cached):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sets, "_CACHED", cached)
+        found = repeated(np.array(some, dtype=np.int32)).tolist()
+    assert found == [number in some[:place] for place, number in enumerate(some)]
