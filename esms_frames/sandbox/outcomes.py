@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,8 @@ class Outcomes:
     failure_rates: Mapping[str, float]
     report_delay: float
     seed: int
+    _drawn: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = field(default_factory=dict)
+    """What was drawn for each send, by its id, for it is asked for again and again."""
 
     def reports(self, send: Send) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Tell for each number whether its report is there by now, and whether it says delivered (sooner or later)."""
@@ -42,6 +44,11 @@ class Outcomes:
 
     def drawn(self, send: Send) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Tell for each number after how many seconds its report is there, and whether it says delivered."""
+        if send.sms_id not in self._drawn:
+            self._drawn[send.sms_id] = self._draw(send)
+        return self._drawn[send.sms_id]
+
+    def _draw(self, send: Send) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         names, codes = networks(send.phones)
         digests = b"".join(
             hashlib.blake2b(f"{self.seed}:{send.sms_id}:{phone}".encode(), digest_size=8).digest()
