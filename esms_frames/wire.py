@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -247,7 +248,11 @@ def rows_of(answer: dict[str, Any], name: str, mask: Mask) -> list[dict[str, Any
 
 def whole(value: object) -> int | None:
     """Read a whole number from 0 up, which comes as a number, and as text by the vendor's tables; None if it is none."""
-    text = str(value).strip()
+    return _whole_in(str(value).strip())
+
+
+@lru_cache(maxsize=1024)  # one answer holds thousands, few of which are different
+def _whole_in(text: str) -> int | None:
     if not _WHOLE.fullmatch(text):
         return None
     number = int(text.partition(".")[0])
