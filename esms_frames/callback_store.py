@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from esms_frames import columns
 from esms_frames.callback import COUNTS, FINAL, frame_of
 from esms_frames.schema import batches, campaigns, moment_of, text_of
 from esms_frames.schema import callbacks as table
+from esms_frames.transaction import insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -182,14 +182,14 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _upsert(connection: sa.Connection) -> Any:
-    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[connection.dialect.name](table)
-    old, new = table.c, insert.excluded
+    statement = insert(connection, table)
+    old, new = table.c, statement.excluded
     was, is_now = (
         sa.case((sa.or_(*(one.send_status == status for status in FINAL)), 1), else_=0) for one in (old, new)
     )
     stays = sa.or_(was > is_now, sa.and_(was == is_now, old.received_at > new.received_at))
     told = [column.name for column in table.c if not column.primary_key and column.name != "times"]
-    return insert.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=list(table.primary_key),
         set_={
             **{name: sa.case((stays, old[name]), else_=new[name]) for name in told},

@@ -45,7 +45,7 @@ SANDBOX_SERVER = "esms-frames-sandbox"
 """How the answers of a sandbox name their server, by which it is told from a tunnel to a live gateway."""
 
 _LARGEST_ANSWER = 4 * 1024 * 1024  # a page of 500 messages takes a quarter of a MiB, 5000 receivers take half a MiB
-_AT_ONCE = 1024 * 1024  # bytes; a thread that comes back from a read waits its turn, so few large ones are faster
+_AT_ONCE = 1024 * 1024  # bytes of an answer in one read
 
 # What OpenSSL says when two sides don't come to speak TLS at all, before anything else is sent.
 _HANDSHAKE_FAILURES = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "HANDSHAKE_FAILURE", "UNRECOGNIZED_NAME")
