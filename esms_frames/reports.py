@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,18 @@ import pyarrow as pa
 from esms_frames import clock, columns, numbering, phones
 from esms_frames.message import SmsType
 from esms_frames.templates import Template
-from esms_frames.wire import Mask, amount, check_accepted, encodable, lacking, rows_of, whole
+from esms_frames.wire import Mask, amount, check_accepted, encodable, lacking, rows_of, truth, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from numpy.typing import NDArray
 
     from esms_frames.wire import SentMessage
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,14 @@ def read_receivers(answer: dict[str, Any], mask: Mask = str) -> pd.DataFrame:
     """Read the status of each number of a send; the columns are described at `Client.receivers`."""
     check_accepted(answer, mask)
     rows = rows_of(answer, "ReceiverList", mask)
-    networks = [name if isinstance(name := row.get("NetworkName"), str) and name else None for row in rows]
+    networks = [row.get("NetworkName") for row in rows]
     return pd.DataFrame(
         {
             "phone": _phones([row.get("Phone") for row in rows]),
-            "network": _texts(networks),
-            "is_sent": _truths([row.get("IsSent") for row in rows]),
-            "delivered": _truths([row.get("SentResult") for row in rows]),
-            "retries": _integers([whole(row.get("Retry")) for row in rows]),
+            "network": _texts([name if isinstance(name, str) and name else None for name in networks]),
+            "is_sent": _truths(_each(truth, [row.get("IsSent") for row in rows])),
+            "delivered": _truths(_each(truth, [row.get("SentResult") for row in rows])),
+            "retries": _integers(_each(whole, [row.get("Retry") for row in rows])),
         }
     )
 
@@ -185,14 +188,24 @@ def _texts(values: list[str | None]) -> Any:
     return columns.text_from_codes(codes, [encodable(text) for text in different])
 
 
-def _truths(values: list[Any]) -> Any:
-    """Read truths, which come as such, and as text by the vendor's tables; NA for what is neither."""
-    known = {"true": True, "false": False}
-    return pd.array([known.get(str(value).lower()) for value in values], dtype="boolean")
+def _each(read: Callable[[object], _Found], values: list[Any]) -> list[_Found]:
+    """Read values, thousands of which are few different ones, each of these once."""
+    try:
+        return list(map(lru_cache(maxsize=1024, typed=True)(read), values))
+    except TypeError:  # lists and objects, which can't be looked up
+        return list(map(read, values))
+
+
+def _truths(values: list[bool | None]) -> Any:
+    return _nullable(values, pa.bool_(), pd.BooleanDtype())
 
 
 def _integers(values: list[int | None]) -> Any:
-    return pd.array(pa.array(values, pa.int32()).to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get))
+    return _nullable(values, pa.int32(), pd.Int32Dtype())
+
+
+def _nullable(values: list[Any], kind: pa.DataType, dtype: Any) -> Any:
+    return pd.array(pa.array(values, kind).to_pandas(types_mapper={kind: dtype}.get))
 
 
 def _moments(values: list[datetime | None]) -> pd.DatetimeIndex:

@@ -185,12 +185,13 @@ class _Looked:
         self._frame = results
         self._was_tracked = is_tracked(results)
         accepted = status.astype(object).isin([Status.ACCEPTED, Status.ALREADY_SENT]).to_numpy()
-        written = sms_id.astype(object).where(sms_id.notna().to_numpy(), "").astype(str).str.strip()
-        code, ids = pd.factorize(written.to_numpy(dtype=object))
-        has_id = accepted & (written != "").to_numpy()
+        code, written = pd.factorize(sms_id)
+        name, ids = pd.factorize(np.array([str(value).strip() for value in written], dtype=object))
+        named = np.append(ids[name] != "", False)[code]  # the code of what is missing is -1
+        has_id = accepted & named
         self.nameless: Bools = accepted & ~has_id
         self.places = np.flatnonzero(has_id)
-        used, send = np.unique(code[self.places], return_inverse=True)
+        used, send = np.unique(name[code[self.places]], return_inverse=True)
         self.sms_ids: list[str] = [str(ids[place]) for place in used]
         number = phones.read(phone.iloc[self.places]).astype(np.int64)
         self.rows = Rows(send.astype(np.int64), number, len(self.sms_ids))

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
@@ -241,22 +240,23 @@ def rows_of(answer: dict[str, Any], name: str, mask: Mask) -> list[dict[str, Any
     rows = answer.get(name, ...)
     if rows is None:
         return []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or set(map(type, rows)) - {dict}:
         raise lacking(f"list {name}", answer, mask)
     return rows
 
 
 def whole(value: object) -> int | None:
     """Read a whole number from 0 up, which comes as a number, and as text by the vendor's tables; None if it is none."""
-    return _whole_in(str(value).strip())
-
-
-@lru_cache(maxsize=1024)  # one answer holds thousands, few of which are different
-def _whole_in(text: str) -> int | None:
-    if not _WHOLE.fullmatch(text):
+    if isinstance(value, str):
+        value = Decimal(value.strip()) if _WHOLE.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not 0 <= value < _TOO_MANY:
         return None
-    number = int(text.partition(".")[0])
-    return number if number < _TOO_MANY else None
+    return int(value) if value == int(value) else None
+
+
+def truth(value: object) -> bool | None:
+    """Read a truth, which comes as such, and as text by the vendor's tables; None if it is none."""
+    return {"true": True, "false": False}.get(str(value).lower())
 
 
 def amount(value: object) -> Decimal | None:
