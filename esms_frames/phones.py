@@ -61,7 +61,7 @@ class Problem(StrEnum):
 
 _PROBLEMS = list(Problem)
 _CODE = {problem: -1 - position for position, problem in enumerate(_PROBLEMS)}
-_ROWS, _DOUBTFUL_ROWS = 32_768, 16_384
+_ROWS, _DOUBTFUL_ROWS = 32_768, 8_192
 _EXACT_BITS: dict[type, int] = {np.float16: 11, np.float32: 24}
 
 # What a byte that is no digit means to the first, fast reading.
