@@ -140,18 +140,24 @@ def drafted(
     column = phone_column(df, phone)
     found = phones.read(df[column])
     excluded = np.empty(0, dtype=np.int32) if exclude is None else read_list(exclude, "exclude")
-    frame = _judged(found, df.index, excluded)
-    if by is not None:
-        frame["segment"] = segments_of(df, by)
-    return _arranged(Audience(frame, column, min_batch, max_batch), found, None)
+    segment = None if by is None else segments_of(df, by)
+    status, reason = verdicts(found, excluded)
+    batch = _arranged(found, status, reason, segment, None, max_batch)
+    frame = decided_frame(found, status, reason, batch, df.index)
+    if segment is not None:
+        frame["segment"] = segment
+    return Audience(frame, column, min_batch, max_batch)
 
 
 def only_segments(audience: Audience, segments: Collection[Any]) -> Audience:
     """Leave out the rows of all other segments; a number that was in one of these too is texted there."""
-    there = audience.frame["segment"].cat.categories
-    if all(segment in segments for segment in there):
+    frame = audience.frame
+    if all(segment in segments for segment in frame["segment"].cat.categories):
         return audience
-    return _arranged(audience, phones.read(audience.frame["phone"]), segments)
+    status, reason = (frame[name].cat.codes.to_numpy().astype(np.int8) for name in ("status", "reason"))
+    found = phones.read(frame["phone"])
+    batch = _arranged(found, status, reason, frame["segment"].array, segments, audience.max_batch)
+    return replace(audience, frame=frame.assign(**_decided(status, reason, batch)))
 
 
 def check_floor(audience: Audience) -> None:
@@ -211,21 +217,25 @@ def batch_borders(size: int, batches: int) -> list[tuple[int, int]]:
     return list(pairwise(-(-n * size // batches) for n in range(batches + 1))) if batches else []
 
 
-def _arranged(audience: Audience, found: NDArray[np.int32], segments: Collection[Any] | None) -> Audience:
-    """Say of each usable row whether it is ready or a duplicate, and in which batch, given the segments that count."""
-    frame = audience.frame
-    status: NDArray[np.int8] = frame["status"].cat.codes.to_numpy().astype(np.int8)
-    reason: NDArray[np.int8] = frame["reason"].cat.codes.to_numpy().astype(np.int8)
-    segment: NDArray[np.integer[Any]] = np.zeros(len(frame), dtype=np.int8)
-    if "segment" in frame:
-        segment = frame["segment"].cat.codes.to_numpy()
-        set_aside(status, reason, segment, counted(frame["segment"].cat.categories, segments))
+def _arranged(
+    found: NDArray[np.int32],
+    status: NDArray[np.int8],
+    reason: NDArray[np.int8],
+    segment: Any,
+    wanted: Collection[Any] | None,
+    max_batch: int,
+) -> NDArray[np.int32]:
+    """Say, in the arrays handed in, which usable rows are ready and which duplicates; give the batch of each ready one.
+
+    `segment` is a categorical, or None without segments, and `wanted` holds the segments that count; None for all.
+    """
+    code: NDArray[np.integer[Any]] = np.zeros(len(found), dtype=np.int8)
+    if segment is not None:
+        code = segment.codes
+        set_aside(status, reason, code, counted(segment.categories, wanted))
     usable = (status == _READY) | (status == _DUPLICATE)
-    again = repeated(found[usable])
-    mark_duplicates(status, reason, usable, again)
-    ready = status == _READY
-    batch = equal_batches(segment[ready], audience.max_batch)
-    return replace(audience, frame=frame.assign(**_decided(status, reason, batch)))
+    mark_duplicates(status, reason, usable, repeated(found[usable]))
+    return equal_batches(code[status == _READY], max_batch)
 
 
 def counted(segments: pd.Index[Any], wanted: Collection[Any] | None) -> NDArray[np.bool_]:
@@ -297,13 +307,8 @@ def segments_of(df: pd.DataFrame, by: Any) -> Any:
 
 def ready_frame(found: NDArray[np.int32]) -> pd.DataFrame:
     """Make the frame of an audience of which all numbers are ready, without batches."""
-    return _judged(found, pd.RangeIndex(len(found)), np.empty(0, dtype=np.int32))
-
-
-def _judged(found: NDArray[np.int32], index: pd.Index[Any], excluded: NDArray[np.int32]) -> pd.DataFrame:
-    """Say which rows can't be texted; all others are ready, until duplicates are looked for, and in no batch yet."""
-    status, reason = verdicts(found, excluded)
-    frame = decided_frame(found, status, reason, np.zeros(int((status == _READY).sum()), np.int32), index)
+    status, reason = verdicts(found, np.empty(0, dtype=np.int32))
+    frame = decided_frame(found, status, reason, np.zeros(len(found), np.int32), pd.RangeIndex(len(found)))
     frame["batch"] = pd.arrays.IntegerArray(np.zeros(len(found), np.int32), mask=np.ones(len(found), bool))
     return frame
 
