@@ -18,9 +18,11 @@ import esms_frames as ef
 from esms_frames import clock, database, delivery, schema
 
 # A busy machine breaks no law. CI draws the same examples each time, so that a change is judged by what it changes;
-# elsewhere they are new each time, and `--hypothesis-profile=thorough` draws many.
+# elsewhere they are new each time, and `--hypothesis-profile=thorough` draws many; `few` is for what was tested before.
 _unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("usual", _unhurried, derandomize=os.environ.get("CI") == "true")
+_usual = settings(_unhurried, derandomize=os.environ.get("CI") == "true")
+settings.register_profile("usual", _usual)
+settings.register_profile("few", _usual, max_examples=20)
 settings.register_profile("thorough", _unhurried, max_examples=3000)
 settings.load_profile("usual")
 
