@@ -21,7 +21,7 @@ from esms_frames.cli_callbacks import callbacks
 from esms_frames.client import Client
 from esms_frames.consent import Rule
 from esms_frames.detection import phone_column
-from esms_frames.errors import EsmsError, InvalidFile, WouldFail
+from esms_frames.errors import EsmsError, InvalidFile, PhoneColumnError, WouldFail
 from esms_frames.files import SAMPLE, check_writable, read_customers, write_results
 from esms_frames.journal import Journal
 from esms_frames.message import MIN_BATCH, Message, SmsType, checked_campaign
@@ -57,6 +57,8 @@ class _Group(click.Group):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
+        except PhoneColumnError as error:
+            raise click.ClickException(str(error).replace("phone='…'", "--phone COLUMN")) from error
         except EsmsError as error:
             raise click.ClickException(str(error)) from error
 
@@ -525,6 +527,14 @@ def _exit_for(results: pd.DataFrame) -> None:
 
 def _audience(customers: pd.DataFrame, phone: str | None, exclude: Path | None, **limits: int) -> Audience:
     left_out = None if exclude is None else read_customers(exclude)
+    if left_out is not None:
+        try:
+            phone_column(left_out)
+        except PhoneColumnError as error:
+            raise InvalidFile(
+                f"It is not clear which column of {exclude} holds the numbers to leave out "
+                f"({', '.join(error.candidates)}): save it with that column alone."
+            ) from None
     return prepare(customers, phone, exclude=left_out, **limits)
 
 

@@ -137,6 +137,21 @@ class Database:
         with self._explained():
             _check_locks(self._engine)
 
+    def protect(self) -> None:
+        """Make a file readable by its owner only, once it is known to be a journal."""
+        if self._is_shared:
+            return
+        for file in (Path(f"{self.where}{end}") for end in ("", "-wal", "-shm")):
+            try:
+                file.chmod(0o600)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise JournalError(
+                    f"The journal {file} can't be made private ({error.strerror}): name a file of your own with "
+                    "ESMS_JOURNAL or journal=…"
+                ) from None
+
     def scrub(self) -> None:
         """Leave nothing of what was deleted in the database's files."""
         if self._is_shared:
@@ -197,7 +212,7 @@ def _url(given: str) -> sa.URL:
     """Give the URL of what was given: one, a path, or nothing."""
     if "://" not in given:
         file = _file(given)
-        _make_private(file)
+        _make_file(file)
         return sa.URL.create("sqlite", database=str(file.absolute()))
     try:
         url = sa.make_url(given)
@@ -267,15 +282,21 @@ def _check_locks(engine: sa.Engine) -> None:
     )
 
 
-def _make_private(file: Path) -> None:
-    """Make the file, readable by its owner only; SQLite's files beside it take after it."""
+def _make_file(file: Path) -> None:
+    """Make the file, readable by its owner only; SQLite's files beside it take after it.
+
+    What is there already may be anything, and stays as it is until it is known to be a journal: see `Database.protect`.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # An existing one is not opened here: closing it again would take away the locks that SQLite has on it in this
         # process ("How To Corrupt An SQLite Database File", 2.2).
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        file.chmod(0o600)
+        if not file.is_file():
+            raise JournalError(
+                f"The journal {file} can't be opened, for it is no file: name one, such as {file / 'journal.sqlite'}."
+            )
     except OSError as error:
         raise JournalError(
             f"The journal {file} can't be opened for writing ({error.strerror}): name another file with ESMS_JOURNAL "

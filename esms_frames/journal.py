@@ -105,6 +105,7 @@ class Journal:
             self._database.check(connection)
 
         self._database.transact(make)
+        self._database.protect()
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.where}>"

@@ -124,8 +124,9 @@ def track(
     Warns
     -----
     UserWarning
-        When sends could not be asked about; their rows keep what they had, with the reason. Also when the user's own
-        journal can't be looked into, without which all sends are asked about.
+        When sends could not be asked about; their rows keep what they had, with the reason. When accepted rows have no
+        ``sms_id``, because the answer that held it was lost: they stay NA. Also when the user's own journal can't be
+        looked into, without which all sends are asked about.
 
     Notes
     -----
@@ -172,6 +173,13 @@ def track(
         warnings.warn(
             f"{len(errors):,} of {len(due):,} sends could not be asked about, and their rows keep what they had: track "
             f"them again later ({next(iter(errors.values()))}).",
+            stacklevel=2,
+        )
+    if nameless := int(looked.nameless.sum()):
+        warnings.warn(
+            f"{nameless:,} accepted rows have no sms_id, for the answer that held it was lost: what became of them and "
+            "what they cost is not known here, and no sum holds it. client.sent_between shows the sms_id of each number: "
+            "fill it in, and track again.",
             stacklevel=2,
         )
     return looked.with_findings(answers, errors, called)

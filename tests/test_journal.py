@@ -76,6 +76,31 @@ def test_only_its_owner_can_read_it(path, customers, message, client):
 
 
 @pytest.mark.sqlite
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+def test_what_is_no_journal_keeps_its_permissions(tmp_path):
+    folder, file = tmp_path / "folder", tmp_path / "customers.csv"
+    folder.mkdir()
+    file.write_text("sdt\n0901888484\n" * 100, encoding="utf-8")
+    folder.chmod(0o755)
+    file.chmod(0o644)
+    with pytest.raises(ef.JournalError, match=r"is no file: name one, such as .*folder.journal\.sqlite"):
+        ef.Journal(folder)
+    with pytest.raises(ef.JournalError, match="is no journal"):
+        ef.Journal(file)
+    assert [stat.S_IMODE(there.stat().st_mode) for there in (folder, file)] == [0o755, 0o644]
+
+
+@pytest.mark.sqlite
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")
+@pytest.mark.parametrize("address", ["{}", "sqlite:///{}"])
+def test_a_journal_that_others_could_read_is_made_private(path, address):
+    ef.Journal(path).close()
+    path.chmod(0o644)
+    ef.Journal(address.format(path)).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.sqlite
 def test_it_is_durable(journal):
     with journal._database.begin() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

@@ -433,7 +433,8 @@ def test_wrong_keys_are_an_error_at_once(sandbox, results, track):
 
 def test_an_accepted_row_without_the_gateways_id_says_so(results, track):
     results["sms_id"] = None
-    tracked = track(results)
+    with pytest.warns(UserWarning, match=r"^70 accepted rows have no sms_id.*client\.sent_between"):
+        tracked = track(results)
     accepted = tracked["status"] == "accepted"
     assert tracked["delivery"].isna().all()
     assert tracked["reason"][accepted].eq("Delivery: the gateway's id of the send is not known").all()
