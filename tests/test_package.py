@@ -36,6 +36,7 @@ tracking
 deliveries
 callbacks
 campaign preview
+journal
 streaming
 survey outcomes
 account pieces
@@ -44,7 +45,7 @@ preflight
 settling
 delivery
 allocation
-journal
+ledger
 batch runs history do_not_contact erasure callback_store
 schema
 database
