@@ -17,11 +17,7 @@ TARGET = Path(__file__).with_name("api.md")
 
 # Members that the package's own modules call, and nobody else.
 INNER = {
-    "Journal": (
-        "now scope scopes batches unfinished each_batch consult plan begin_attempt end_attempt split claim settle sms_ids "
-        "state release "
-        "callbacks_of callback_token callback_tokens record_callbacks"
-    ).split(),
+    "Journal": ["callbacks_of", "callback_tokens", "record_callbacks"],
     "LargeAudience": ["lazily", "numbers", "reasons", "stretches"],
     "Message": ["restored", "needs_token", "with_token"],
 }

@@ -16,7 +16,7 @@ from esms_frames.errors import InvalidInput, TooFewRecipients, shown
 from esms_frames.message import MAX_BATCH, MIN_BATCH
 from esms_frames.number_list import read_list
 from esms_frames.overview import Overview
-from esms_frames.phones import Problem
+from esms_frames.problem import Problem
 from esms_frames.sets import is_among, repeated
 
 if TYPE_CHECKING:

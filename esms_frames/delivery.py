@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from esms_frames.batch import Attempt, Batch, NewBatch
     from esms_frames.client import Client
-    from esms_frames.journal import Journal
+    from esms_frames.ledger import Ledger
     from esms_frames.schema import Scope
 
 logging.getLogger("stamina").addHandler(logging.NullHandler())  # retries are told in the journal, not on the screen
@@ -82,7 +82,7 @@ def may_be_sent(batch: Batch, uncertain_since: datetime | None, now: datetime) -
     return fresh and (send_at is None or now < send_at)
 
 
-def clock_agrees(client: Client, journal: Journal) -> bool:
+def clock_agrees(client: Client, journal: Ledger) -> bool:
     """Tell whether the gateway's clock, as its last answer gave it, does not contradict the journal's."""
     if client.clock_offset is None:
         return True
@@ -115,7 +115,7 @@ class Delivery:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: Ledger,
         scope: Scope,
         client: Client,
         *,

@@ -10,7 +10,7 @@ import pandas as pd
 from esms_frames import phones
 from esms_frames.detection import phone_column
 from esms_frames.errors import InvalidInput, PhoneColumnError
-from esms_frames.phones import Problem
+from esms_frames.problem import Problem
 from esms_frames.sets import distinct
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from esms_frames.batch import Batch, Known, NewBatch
     from esms_frames.client import Client
     from esms_frames.delivery import Delivery, Progress
-    from esms_frames.journal import Journal
+    from esms_frames.ledger import Ledger
     from esms_frames.number_set import Settled
     from esms_frames.order import Group
     from esms_frames.schema import Scope
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def run_pieces(
     delivery: Delivery,
-    book: Journal,
+    book: Ledger,
     scope: Scope,
     client: Client,
     pieces: Iterable[Sequence[Group]],

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from esms_frames.allocation import Allocation
     from esms_frames.batch import Batch, Known, NewBatch
     from esms_frames.client import Client
-    from esms_frames.journal import Journal
+    from esms_frames.ledger import Ledger
     from esms_frames.order import Group, Order
     from esms_frames.preflight import Parcel
 
@@ -54,7 +54,7 @@ def out_of_hours(batch: NewBatch, now: datetime) -> str | None:
     return outside_hours(batch.message.send_at or now)
 
 
-def refuse_what_would_fail(order: Order, client: Client, journal: Journal) -> None:
+def refuse_what_would_fail(order: Order, client: Client, journal: Ledger) -> None:
     """Raise `WouldFail` when something stands against an order."""
     found = plan_order(order, client, journal)
     if found.problems:
@@ -81,7 +81,7 @@ class Outlook:
     """The present moment by the journal's clock."""
 
 
-def plan_order(order: Order, client: Client | None, journal: Journal) -> Plan:
+def plan_order(order: Order, client: Client | None, journal: Ledger) -> Plan:
     """Plan what an order would do, given what the journal has."""
     scope = scope_of(order.campaign, client, journal)
 
@@ -144,7 +144,7 @@ def foretold(
     )
 
 
-def scope_of(campaign: str, client: Client | None, journal: Journal) -> Scope:
+def scope_of(campaign: str, client: Client | None, journal: Ledger) -> Scope:
     """Find the campaign that is meant, or one with the id 0 where it is not begun."""
     if client is not None:
         return journal.scope(campaign, client.gateway, client.account, begin=False)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from esms_frames.batch import Batch
     from esms_frames.client import Client
-    from esms_frames.journal import Journal
+    from esms_frames.ledger import Ledger
     from esms_frames.message import SmsType
     from esms_frames.schema import Scope
     from esms_frames.wire import SentMessage
@@ -36,7 +36,7 @@ _CLAIM_SECONDS = 600.0
 _AT_ONCE = 50_000  # messages looked through at once
 
 
-def settle(journal: Journal, scope: Scope, client: Client, batches: Sequence[Batch], run: str) -> None:
+def settle(journal: Ledger, scope: Scope, client: Client, batches: Sequence[Batch], run: str) -> None:
     """Ask the gateway about the unfinished batches that may not just be sent, and write down what that settles.
 
     Parameters
@@ -101,7 +101,7 @@ def _verdict(
     client: Client,
     held: Mapping[int, Sequence[SentMessage]],
     known: set[str],
-    journal: Journal,
+    journal: Ledger,
 ) -> tuple[str | None, str | None, str | None]:
     ours = [message for number in batch.numbers.tolist() for message in held.get(number, ())]
     named = [message for message in ours if _same(message.campaign, scope.name) and message.sms_id not in known]

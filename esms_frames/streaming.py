@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from esms_frames.batch import Batch, Known
     from esms_frames.client import Client
     from esms_frames.delivery import Progress
-    from esms_frames.journal import Journal
+    from esms_frames.ledger import Ledger
     from esms_frames.plan import Plan
     from esms_frames.schema import Scope
 
@@ -94,7 +94,7 @@ def take_large_order(
     return LargeOrder(name, audience, tuple(groups), tuple(codes), idle)
 
 
-def plan_large(order: LargeOrder, client: Client | None, journal: Journal) -> Plan:
+def plan_large(order: LargeOrder, client: Client | None, journal: Ledger) -> Plan:
     """Do what `planning.plan_order` does, with an audience larger than memory."""
     scope = scope_of(order.campaign, client, journal)
     with _surveyed(order, journal, scope) as survey:
@@ -104,7 +104,7 @@ def plan_large(order: LargeOrder, client: Client | None, journal: Journal) -> Pl
 def send_large(
     order: LargeOrder,
     client: Client,
-    book: Journal,
+    book: Ledger,
     *,
     checks: bool,
     progress: bool | Callable[[Progress], object],
@@ -138,7 +138,7 @@ def send_large(
         return _account(order.audience, book, scope, otherwise, survey, delivery)
 
 
-def results_large(audience: LargeAudience, book: Journal, scope: Scope) -> Any:
+def results_large(audience: LargeAudience, book: Ledger, scope: Scope) -> Any:
     """Do what `campaign.results` does, with an audience larger than memory: the results, as a Dask DataFrame."""
     otherwise = Outcome(Status.NOT_SENT, f"The number is not in the campaign {scope.name!r}.")
     return _account(audience, book, scope, otherwise)
@@ -146,7 +146,7 @@ def results_large(audience: LargeAudience, book: Journal, scope: Scope) -> Any:
 
 def _account(
     audience: LargeAudience,
-    book: Journal,
+    book: Ledger,
     scope: Scope,
     otherwise: Outcome,
     survey: Survey | None = None,
@@ -166,7 +166,7 @@ def _account(
     return outcomes.results(otherwise)
 
 
-def _plan(order: LargeOrder, survey: Survey, client: Client | None, journal: Journal, scope: Scope) -> Plan:
+def _plan(order: LargeOrder, survey: Survey, client: Client | None, journal: Ledger, scope: Scope) -> Plan:
     places = range(len(order.groups))
     small = [place for place in places if survey.is_small(place)]
     first = [*survey.first, *(_with(order.groups[place], survey.rest(place)) for place in small)]
@@ -248,7 +248,7 @@ def _rejected(
 
 
 @contextmanager
-def _surveyed(order: LargeOrder, journal: Journal, scope: Scope) -> Iterator[Survey]:
+def _surveyed(order: LargeOrder, journal: Ledger, scope: Scope) -> Iterator[Survey]:
     """Survey an audience, in a folder within its own that is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="survey-", dir=order.audience.folder))
     try:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from esms_frames.allocation import Allocation
     from esms_frames.batch import Known
-    from esms_frames.journal import Journal
     from esms_frames.large import LargeAudience
+    from esms_frames.ledger import Ledger
     from esms_frames.results import Outcome
     from esms_frames.schema import Scope
 
@@ -76,7 +76,7 @@ class Survey:
         The segments of unfinished batches.
     """
 
-    def __init__(self, order: LargeOrder, journal: Journal, scope: Scope, folder: Path) -> None:
+    def __init__(self, order: LargeOrder, journal: Ledger, scope: Scope, folder: Path) -> None:
         self.settled = Settled()
         self.already = 0
         self.unfinished = 0
@@ -90,7 +90,7 @@ class Survey:
             looked = [self._look(place, numbers, journal, scope) for numbers in order.audience.stretches(code)]
             self.held.append(np.concatenate([_NOBODY, *looked]))
 
-    def _look(self, place: int, numbers: NDArray[np.int32], journal: Journal, scope: Scope) -> NDArray[np.int32]:
+    def _look(self, place: int, numbers: NDArray[np.int32], journal: Ledger, scope: Scope) -> NDArray[np.int32]:
         """Look at some of a group's numbers, and give those that are in an unfinished batch."""
         order, unfinished = self._order, NumberSet()
 

@@ -43,8 +43,9 @@ def needs_postgres():
 
 
 ON_BOTH = (
-    "test_journal test_resume test_history test_do_not_contact test_erasure test_campaign test_callback_store".split()
-)
+    "test_journal test_ledger test_resume test_history test_do_not_contact test_erasure test_campaign "
+    "test_callback_store"
+).split()
 """The modules whose tests run with a journal in SQLite, and again with one in PostgreSQL."""
 
 
@@ -82,6 +83,14 @@ def another_address(kind, tmp_path):
     return needs_postgres().address() if kind == "postgresql" else str(tmp_path / "another.sqlite")
 
 
+@pytest.fixture
+def journal(address):
+    """An open journal."""
+    book = ef.Journal(address)
+    yield book
+    book.close()
+
+
 def tables(address):
     """Open the tables of a journal as a person does with any SQL tool."""
     address = str(address)
@@ -107,6 +116,11 @@ def script_of_docs(name):
     script = module_from_spec(spec)
     spec.loader.exec_module(script)
     return script
+
+
+def sent(data, message, client, **options):
+    """Send at once and quietly; the results."""
+    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
 
 
 FIFTY = [f"09018884{n}" for n in range(10, 60)]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames import journal, wire
+from esms_frames import ledger, wire
 from esms_frames.delivery import ATTEMPTS
 from esms_frames.results import Status
 
@@ -589,11 +589,11 @@ def test_halves_are_in_the_journal_before_they_leave_and_a_crash_in_between_lose
 def test_splitting_reads_the_halves_and_not_the_whole_campaign(poisoned, message, monkeypatch):
     customers = many(6_000)
     client = poisoned(blocked=[customers["sdt"].iloc[0]]).client()
-    read, real, split = [], journal.batch_of, ef.Journal.split
+    read, real, split = [], ledger.batch_of, ef.Journal.split
 
     def counted(*arguments, **options):
         with monkeypatch.context() as patch:
-            patch.setattr(journal, "batch_of", lambda *row, **more: read.append(1) or real(*row, **more))
+            patch.setattr(ledger, "batch_of", lambda *row, **more: read.append(1) or real(*row, **more))
             return split(*arguments, **options)
 
     monkeypatch.setattr(ef.Journal, "split", counted)

@@ -10,7 +10,7 @@ from conftest import script_of_docs
 
 import esms_frames as ef
 from esms_frames.errors import CODES
-from esms_frames.phones import Problem
+from esms_frames.problem import Problem
 from esms_frames.results import Status
 
 ROOT = Path(__file__).parents[1]

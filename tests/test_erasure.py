@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from conftest import FIFTY, change, needs_postgres, rows, write_batch
+from conftest import FIFTY, change, needs_postgres, rows, sent, write_batch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,10 +58,6 @@ def journal(address):
     book = opened(address)
     yield book
     book.close()
-
-
-def sent(data, message, client, **options):
-    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
 
 
 def files(address):

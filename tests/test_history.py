@@ -19,13 +19,6 @@ LIVE, OTHER, REHEARSAL = ("rest.esms.vn", "a"), ("rest.esms.vn", "b"), ("sandbox
 
 
 @pytest.fixture
-def journal(address):
-    book = ef.Journal(address)
-    yield book
-    book.close()
-
-
-@pytest.fixture
 def now(at):
     return at("2030-01-31 12:00")
 

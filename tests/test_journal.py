@@ -1,43 +1,26 @@
-"""`Journal`: on disk before anything leaves, for one run at a time, and never relied on when it can't be."""
+"""`Journal`: where it lies, who can read it, what it lists, and never relied on when it can't be."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
-import threading
-import time
 from datetime import timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY, change, rows, write_batch
+import sqlalchemy as sa
+from conftest import FIFTY, rows, sent, write_batch
 
 import esms_frames as ef
 from esms_frames import database, schema
-from esms_frames import journal as journal_module
-from esms_frames.batch import NewBatch
-from esms_frames.runs import place, run_name
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "journal.sqlite"
-
-
-@pytest.fixture
-def journal(address):
-    book = ef.Journal(address)
-    yield book
-    book.close()
-
-
-def sent(customers, message, client, **options):
-    return ef.send(customers, message, client, **{"progress": False, "rate": None} | options)
 
 
 # Where it is
@@ -128,31 +111,14 @@ def test_it_holds_no_key(path, customers, message, sandbox, client):
     assert sandbox.secret_key.encode() not in held
 
 
-# Before the first byte leaves
-
-
-@pytest.mark.sqlite
-def test_batch_and_numbers_and_the_attempt_are_on_disk_before_the_first_byte_leaves(
-    path, customers, message, client, monkeypatch
-):
-    seen = []
-    real = client._transport._session.request
-
-    def looking(*arguments, **options):
-        copy = shutil.copytree(path.parent, path.parent.parent / f"copy{len(seen)}") / path.name  # as a crash leaves it
-        seen.extend(rows(copy, "SELECT b.status, b.phones, a.number, a.outcome FROM batches b JOIN attempts a"))
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(client._transport._session, "request", looking)
-    sent(customers, message, client, journal=path, checks=False)
-    assert seen == [("sending", " ".join(FIFTY), 1, None)]
+# When it can't be relied on
 
 
 @pytest.mark.sqlite
 def test_when_it_cannot_be_written_nothing_leaves(path, message, sandbox, client):
     book = ef.Journal(path)
 
-    @journal_module.sa.event.listens_for(book._database._engine, "begin")
+    @sa.event.listens_for(book._database._engine, "begin")
     def full(connection):
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
@@ -161,9 +127,6 @@ def test_when_it_cannot_be_written_nothing_leaves(path, message, sandbox, client
     with pytest.raises(ef.JournalError, match="no room"):
         sent(many, message, client, journal=book)
     assert sandbox.sent.empty
-
-
-# When it can't be relied on
 
 
 def spoil_newer(path):
@@ -274,194 +237,6 @@ def test_many_processes_may_make_it_at_once(address):
     assert rows(address, "SELECT version FROM journal") == [(len(schema._MIGRATIONS) + 1,)]
 
 
-# Claims
-
-
-@pytest.fixture
-def batch(journal, message):
-    scope = journal.scope("Tết", "sandbox", "someone")
-    new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
-    return journal.plan(scope, run_name(), lambda *_: ([], [new]))[0]
-
-
-def another_machines_run():
-    return f"elsewhere:1:1.0:{os.urandom(3).hex()}"
-
-
-def test_a_batch_is_claimed_by_one_run_at_a_time(journal, batch):
-    one, other = run_name(), run_name()
-    assert journal.begin_attempt(batch, one, 60).number == 1
-    assert journal.begin_attempt(batch, other, 60) is None
-    assert journal.state(batch, other) == ("sending", True)
-    assert journal.begin_attempt(batch, one, 60).number == 2
-    journal.release(one)
-    assert journal.begin_attempt(batch, other, 60).number == 3
-
-
-def test_of_many_threads_one_gets_the_claim(journal, batch):
-    got = []
-    start = threading.Barrier(8)
-
-    def claim():
-        start.wait()
-        if journal.begin_attempt(batch, run_name(), 60) is not None:
-            got.append(1)
-
-    threads = [threading.Thread(target=claim) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(got) == 1
-
-
-def test_a_claim_ends_with_its_time(journal, batch):
-    assert journal.begin_attempt(batch, another_machines_run(), 0.2) is not None
-    assert journal.begin_attempt(batch, run_name(), 60) is None
-    time.sleep(0.3)
-    assert journal.begin_attempt(batch, run_name(), 60) is not None
-
-
-def test_a_claim_ends_with_its_process(journal, batch):
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from esms_frames.runs import run_name; print(run_name()); input()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    run = process.stdout.readline().strip()
-    assert journal.begin_attempt(batch, run, 3600) is not None
-    assert journal.begin_attempt(batch, run_name(), 60) is None
-    process.kill()
-    process.communicate()
-    taken_over = journal.begin_attempt(batch, run_name(), 60)
-    assert taken_over.uncertain_before is not None
-
-
-def test_a_process_of_the_same_number_that_began_later_is_another(journal, batch):
-    run = f"{place()}:{os.getpid()}:1.0:abc"
-    assert journal.begin_attempt(batch, run, 3600) is not None
-    assert journal.begin_attempt(batch, run_name(), 60) is not None
-
-
-def test_an_attempt_without_an_outcome_leaves_the_batch_uncertain(journal, batch):
-    run = run_name()
-    first = journal.begin_attempt(batch, run, 60)
-    second = journal.begin_attempt(batch, run, 60)
-    assert first.uncertain_before is None
-    assert second.uncertain_before == first.started_at
-
-
-@pytest.mark.parametrize("gone", ["DELETE FROM attempts", "UPDATE attempts SET run = 'there:1:1.0:b'"])
-def test_an_older_copy_that_is_put_in_place_during_an_attempt_is_not_taken_for_the_journal(
-    address, customers, message, client, sandbox, monkeypatch, gone
-):
-    """What was sent is not in it, or the ids of it are those of another run's."""
-    real = client.send
-
-    def send(*arguments, **options):
-        answer = real(*arguments, **options)
-        change(
-            address, gone, "UPDATE batches SET status = 'planned', attempts = 0, uncertain_since = NULL, holder = NULL"
-        )
-        return answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(client, "send", send)
-        with pytest.raises(ef.JournalError, match="an older copy had been put in its place"):
-            sent(customers, message, client, campaign="Tết", journal=address)
-    assert rows(address, "SELECT status, sms_id FROM batches") == [("planned", None)]
-    results = ef.resume("Tết", client, journal=address, progress=False)
-    assert results["status"].isin(["accepted", "already_sent"]).all()
-    assert len(sandbox.sent) == 50
-
-
-def test_a_settled_batch_is_not_tried_again(journal, batch):
-    run = run_name()
-    attempt = journal.begin_attempt(batch, run, 60)
-    journal.end_attempt(attempt, run, "accepted", outcome="accepted", code=100, sms_id="s")
-    assert journal.begin_attempt(batch, run, 60) is None
-    assert journal.state(batch, run) == ("accepted", False)
-
-
-@pytest.mark.parametrize("weaker", ["unknown", "planned", "refused", "already_sent"])
-def test_what_was_accepted_stays_so_and_a_sleeper_does_not_speak_for_who_took_over(journal, batch, weaker):
-    sleeper, other = another_machines_run(), run_name()
-    slept = journal.begin_attempt(batch, sleeper, 0.0)
-    attempt = journal.begin_attempt(batch, other, 60)
-    journal.end_attempt(slept, sleeper, weaker, outcome="any", reason="woke up early")
-    assert journal.state(batch, other) == ("sending", False)
-    journal.end_attempt(attempt, other, "accepted", outcome="accepted", code=100, sms_id="s")
-    journal.end_attempt(slept, sleeper, weaker, outcome="any", reason="woke up late")
-    assert journal.state(batch, other) == ("accepted", False)
-
-
-def test_a_sleeper_does_not_unsettle_what_another_run_found_out_meanwhile(journal, batch):
-    sleeper, other = another_machines_run(), run_name()
-    slept = journal.begin_attempt(batch, sleeper, 0.0)
-    (now,) = journal.batches(journal.scope("Tết", "sandbox", "someone"))
-    assert journal.claim(now, other, 60)
-    journal.settle(now, other, "accepted", reason=None, sms_id="s")
-    journal.end_attempt(slept, sleeper, "unknown", outcome="unanswered", reason="woke up")
-    assert journal.state(batch, other) == ("accepted", False)
-
-
-def test_an_acceptance_goes_before_what_another_run_was_told(journal, batch):
-    sleeper, other = another_machines_run(), run_name()
-    slept = journal.begin_attempt(batch, sleeper, 0.0)
-    attempt = journal.begin_attempt(batch, other, 60)
-    journal.end_attempt(attempt, other, "refused", outcome="refused", code=99)
-    journal.end_attempt(slept, sleeper, "accepted", outcome="accepted", code=100, sms_id="s")
-    assert journal.state(batch, other) == ("accepted", False)
-
-
-def test_what_is_found_out_is_written_only_while_nothing_has_changed(journal, batch):
-    one, other = run_name(), run_name()
-    assert journal.claim(batch, one, 60)
-    assert not journal.claim(batch, other, 60)
-    journal.settle(batch, other, "accepted", reason=None)
-    assert journal.state(batch, one)[0] == "planned"
-    journal.settle(batch, one, "accepted", reason=None, sms_id="s")
-    assert journal.state(batch, one)[0] == "accepted"
-
-
-def test_a_batch_that_was_tried_since_it_was_read_is_not_claimed_by_who_read_it(journal, batch):
-    other = run_name()
-    attempt = journal.begin_attempt(batch, other, 60)
-    journal.end_attempt(attempt, other, "planned", outcome="unreachable")
-    journal.release(other)
-    assert not journal.claim(batch, run_name(), 60)
-
-
-def test_only_planned_batches_of_runs_that_are_over_are_withdrawn(journal, message, at):
-    at("2030-01-31 08:00")
-    scope = journal.scope("two", "sandbox", "someone")
-    new = [
-        NewBatch(f"r-{n}", message, 30, np.arange(901888410 + 50 * n, 901888460 + 50 * n, dtype=np.int32))
-        for n in range(2)
-    ]
-    living = run_name()
-    planned = journal.plan(scope, living, lambda *_: ([], new))
-    assert not any(batch.is_abandoned for batch in planned)
-    tried = journal.begin_attempt(planned[0], living, 60)
-    kept = journal.plan(scope, run_name(), lambda known: (known.batches, []))
-    assert [batch.number for batch in kept] == [1]  # what is being sent is not withdrawn, whoever asks
-    journal.end_attempt(tried, living, "planned", outcome="unreachable")
-    journal.release(living)
-    assert all(batch.is_abandoned for batch in journal.batches(scope))
-
-
-def test_a_planner_whose_machine_has_another_name_now_is_over_after_an_hour(journal, message, at):
-    at("2030-01-31 08:00")
-    scope = journal.scope("moved", "sandbox", "someone")
-    new = NewBatch("r-1", message, 30, np.arange(901888410, 901888460, dtype=np.int32))
-    journal.plan(scope, another_machines_run(), lambda *_: ([], [new]))
-    at("2030-01-31 08:59")
-    assert not journal.batches(scope)[0].is_abandoned
-    at("2030-01-31 09:01")
-    assert journal.batches(scope)[0].is_abandoned
-
-
 @pytest.mark.sqlite
 def test_opening_it_twice_in_a_process_keeps_its_locks(path):
     """Closing any other handle of a file takes away the locks that a process has on it, and SQLite's with them."""
@@ -549,14 +324,3 @@ def test_an_address_that_is_none_is_one_sentence_and_not_shown():
     with pytest.raises(ef.JournalError, match="no database URL") as caught:
         ef.Journal("://someone:password@host")
     assert "password" not in str(caught.value)
-
-
-def test_a_campaign_is_read_some_batches_at_once_as_it_is_read_as_a_whole(journal, monkeypatch):
-    monkeypatch.setattr("esms_frames.journal._AT_ONCE", 2)
-    for status in ("accepted", "withdrawn", "planned", "split", "unknown", "refused"):
-        write_batch(journal, status)
-    scope = journal.scopes("Tet")[0]
-    whole = [batch.id for batch in journal.batches(scope)]
-    assert [batch.id for batch in journal.each_batch(scope)] == whole
-    assert [batch.status for batch in journal.unfinished(scope)] == ["planned", "unknown"]
-    assert len(whole) == 4

@@ -398,7 +398,7 @@ def test_advertising_keeps_its_rules(sandbox, client, at):
 
 
 def test_results_that_are_read_while_another_run_replaces_batches_miss_nobody(sandbox, client, message, monkeypatch):
-    monkeypatch.setattr("esms_frames.journal._AT_ONCE", 2)
+    monkeypatch.setattr("esms_frames.ledger._AT_ONCE", 2)
     df = many(600)
     with dying(client, 2, after=False), pytest.raises(Die):
         run(ef.prepare(df, max_batch=100), message, client, campaign="Tết", checks=False)

@@ -36,6 +36,7 @@ tracking
 deliveries
 callbacks
 campaign preview
+journal
 streaming
 survey outcomes
 account pieces
@@ -44,7 +45,7 @@ preflight
 settling
 delivery
 allocation
-journal
+ledger
 batch runs history do_not_contact erasure callback_store
 schema
 database
@@ -66,6 +67,10 @@ detection
 message
 templates personal
 phones
+second_look
+first_look
+national cells
+problem
 numbering columns number_set sets
 errors threads
 clock
@@ -101,7 +106,8 @@ def test_imports_point_only_downwards(name):
 @pytest.mark.parametrize(
     "name",
     (
-        "phones message audience wire numbering detection reports templates consent number_list personal order callback"
+        "phones cells first_look second_look national problem numbering message audience wire detection reports templates "
+        "consent number_list personal order callback"
     ).split(),
 )
 def test_the_core_touches_neither_network_nor_disk(name):

@@ -14,7 +14,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY, needs_postgres
+from conftest import FIFTY, needs_postgres, sent
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -34,10 +34,6 @@ MORE = [f"09128884{n}" for n in range(10, 60)]
 
 def frame(phones):
     return pd.DataFrame({"sdt": phones})
-
-
-def sent(data, message, client, **options):
-    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
 
 
 def resumed(campaign, client, **options):

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
-from conftest import FIFTY, change, needs_postgres, rows, write_batch
+from conftest import FIFTY, change, needs_postgres, rows, sent, write_batch
 from postgres_server import PASSWORD, Wire
 
 import esms_frames as ef
@@ -37,13 +37,6 @@ def kind():
 @pytest.fixture
 def server():
     return needs_postgres()
-
-
-@pytest.fixture
-def journal(address):
-    book = ef.Journal(address)
-    yield book
-    book.close()
 
 
 @pytest.fixture
@@ -67,10 +60,6 @@ def frame(phones):
 
 def many(n):
     return [f"09{m:08d}" for m in range(n)]
-
-
-def sent(data, message, client, **options):
-    return ef.send(data, message, client, **{"progress": False, "rate": None} | options)
 
 
 def counts(results):
