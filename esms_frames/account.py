@@ -32,8 +32,8 @@ def _said(batch: Batch, delivery: Delivery | None, run: str | None) -> tuple[Sta
     if batch.status == "accepted":
         if run is None or batch.settled_by == run:
             return Status.ACCEPTED, switched_off(batch.rules, batch.message.sms_type)
-        when = f"{batch.sent_at:%Y-%m-%d %H:%M}" if batch.sent_at else "an earlier time"
-        return Status.ALREADY_SENT, f"Sent by another run, at {when}, under SMSID {batch.sms_id or 'not known'}."
+        when = f"{batch.sent_at:%Y-%m-%d}" if batch.sent_at else "an earlier day"  # few texts for many batches
+        return Status.ALREADY_SENT, f"Sent by another run, on {when}."
     if batch.status == "already_sent":
         return Status.ALREADY_SENT, batch.reason
     if batch.status == "refused":

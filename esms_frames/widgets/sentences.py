@@ -324,7 +324,7 @@ SENTENCES = (
         "Chỉ có {count} số mới trong chiến dịch {campaign} mà mỗi lô cần {floor}: hãy gửi cùng nhiều người hơn, hoặc dùng "
         "tên chiến dịch khác.",
     ),
-    Sentence("Sent by another run, at {when}, under SMSID {sms_id}.", "Đã gửi trước đó, lúc {when} (SMSID {sms_id})."),
+    Sentence("Sent by another run, on {when}.", "Đã gửi trước đó, ngày {when}."),
     Sentence("It is planned and not sent yet.", "Đã lên kế hoạch, chưa gửi."),
     Sentence(
         "A run was cut short while it was sending this: resume the campaign.",
