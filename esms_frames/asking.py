@@ -39,7 +39,17 @@ _LOST = "the gateway does not know the send (code 105): it forgets after 7 days"
 
 
 class Asking:
-    """Ask the gateway about sends, several at once, and again until they are settled."""
+    """Ask the gateway about sends, several at once, and again until they are settled.
+
+    A send is known by its position in `sms_ids`; `sizes` says how many rows each has, and `age` how long ago it was sent.
+
+    Attributes
+    ----------
+    answers : dict of int to Answer
+        What is known of sends by now.
+    errors : dict of int to str
+        Why sends could not be asked about that have no answer.
+    """
 
     def __init__(
         self,
@@ -53,7 +63,6 @@ class Asking:
     ) -> None:
         self.answers: dict[int, Answer] = {}
         self.errors: dict[int, str] = {}
-        """Why sends could not be asked about that have no answer."""
         self._client = client
         self._sms_ids = sms_ids
         self._sizes = sizes
@@ -65,10 +74,9 @@ class Asking:
         self._why = ""
         self._lock = threading.Lock()
 
-    def until(
-        self, due: Sequence[int], deadline: float | None, *, progress: bool | Callable[[int, int], object]
-    ) -> None:
-        """Ask once, or with a deadline as often as something is pending."""
+    def ask(self, due: Sequence[int], *, timeout: float | None, progress: bool | Callable[[int, int], object]) -> None:
+        """Ask once about each of some sends; with a time-out, in seconds, again until nothing is pending."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         pause = _ROUND_FIRST
         shown, report = progress is True, progress if callable(progress) else None
         total, done = int(self._sizes[list(due)].sum()), 0
@@ -96,7 +104,7 @@ class Asking:
         self._ended.clear()
         self._unanswered_in_a_row = 0
         with ThreadPoolExecutor(self._concurrency, thread_name_prefix="esms-track") as pool:
-            under_way = {pool.submit(self._ask, place): place for place in due}
+            under_way = {pool.submit(self._answer_or_why_not, place): place for place in due}
             try:
                 for future in chain.from_iterable(in_turns(under_way)):
                     place, found = under_way[future], future.result()
@@ -111,7 +119,7 @@ class Asking:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _ask(self, place: int) -> Answer | str:
+    def _answer_or_why_not(self, place: int) -> Answer | str:
         """Ask about one send; why that could not be where it could not."""
         if self._ended.is_set():
             return self._why

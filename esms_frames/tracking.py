@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from contextlib import closing, nullcontext
 from datetime import timedelta
@@ -141,7 +140,7 @@ def track(
     if client is not None:
         due = [place for place in due if not age[place] > _REMEMBERED]
         asking = Asking(client, tracked.sms_ids, tracked.sizes(), age, **pace)
-        asking.until(due, time.monotonic() + timeout if until else None, progress=progress)
+        asking.ask(due, timeout=timeout if until else None, progress=progress)
         answers |= asking.answers
         errors = asking.errors
     if errors:
