@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from esms_frames import clock, columns, deliveries, phones
-from esms_frames.deliveries import NOT_KNOWN, PENDING, STATES, Answer, Rows
-from esms_frames.results import DELIVERY, TRACKED, Status, column_of, held_as, is_tracked
+from esms_frames.deliveries import NOT_KNOWN, PENDING, Answer, Rows
+from esms_frames.results import DELIVERIES, DELIVERY, TRACKED, Status, column_of, held_as, is_tracked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ class Tracked:
         if not self._was_tracked:
             return np.full(len(like), NOT_KNOWN)
         return np.asarray(
-            pd.Categorical(column_of(self._frame, name).astype(object), categories=list(STATES)).codes
+            pd.Categorical(column_of(self._frame, name).astype(object), categories=list(DELIVERIES)).codes
         ).astype(np.int64)
 
     def _times(self) -> list[Any]:
@@ -120,7 +120,7 @@ class Tracked:
         asked |= self.nameless
         new = {
             "reason": self._reasons(asked, reason, texts),
-            "delivery": columns.category_from_codes(state.astype(np.int8), STATES),
+            "delivery": columns.category_from_codes(state.astype(np.int8), DELIVERIES),
             "delivered": deliveries.counts_column(delivered, has_delivered),
             "price": columns.money_from_units(units, has_units),
         }

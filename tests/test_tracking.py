@@ -13,7 +13,7 @@ import esms_frames as ef
 from esms_frames import clock
 from esms_frames.callback import read_callback
 from esms_frames.callback_store import Received
-from esms_frames.deliveries import STATES
+from esms_frames.results import DELIVERIES
 
 SANDBOX = {"report_delay": 0, "failure_rates": {"MobiFone": 0.3}}
 
@@ -30,7 +30,7 @@ def test_each_row_learns_what_became_of_its_number(sandbox, results, track):
     accepted = (tracked["status"] == "accepted").to_numpy()
     assert tracked["delivered"][accepted].tolist() == counts[accepted].tolist()
     pd.testing.assert_frame_equal(results, before)
-    assert tracked["delivery"].cat.categories.tolist() == list(STATES)
+    assert tracked["delivery"].cat.categories.tolist() == list(DELIVERIES)
     assert str(tracked["delivered"].dtype) == "Int32"
 
 
