@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from conftest import FIFTY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger import NEW, altered, found_in, nothing, truth
 
 import esms_frames as ef
 from esms_frames.files import write_results
+from esms_frames.tracked import Tracked
 
 SANDBOX = {"report_delay": 0, "failure_rates": {"MobiFone": 0.3}}
+
+
+def test_the_sends_that_are_open_are_known_from_the_frame_alone():
+    rows = {
+        "status": ["accepted", "refused", "accepted", "already_sent", "accepted"],
+        "sms_id": ["b", "c", " a", "b", ""],
+    }
+    frame = pd.DataFrame({"phone": FIFTY[:5], **rows})
+    assert Tracked(frame).sms_ids == ["b", "a"]
+    assert Tracked(frame).sizes().tolist() == [2, 1]
+    assert Tracked(frame).unsettled() == [0, 1]
+    known = frame.assign(delivery=["delivered", None, "pending", "failed", None], delivered=1, price=850)
+    assert Tracked(known).unsettled() == [1]
 
 
 def test_rows_are_matched_by_number_in_any_order_and_any_part(sandbox, results, track, monkeypatch):
