@@ -245,7 +245,7 @@ def _batches(
     ends: tuple[int, ...] = (),
 ) -> list[NewBatch]:
     if not ends or ends[-1] != len(numbers):
-        ends = tuple(end for _, end in batch_borders(len(numbers), -(-len(numbers) // max_batch)))
+        ends = tuple(end for _, end in batch_borders(len(numbers), max_batch))
     parts = np.split(numbers, ends[:-1])
     return [
         NewBatch(request_id(campaign, part, taken), key.message, key.floor, part, key.segment, key.rules)

@@ -177,44 +177,44 @@ def check_counts(floor: int, counts: Mapping[str, int], segments: pd.Series[int]
         raise TooFewRecipients(floor, counts, small)
 
 
-def equal_batches(segment: NDArray[np.integer[Any]], max_batch: int) -> NDArray[np.int32]:
-    """Give each recipient a batch, from 1: of each segment ceil(n / max_batch) batches of equal size (±1), in order."""
-    sizes = np.bincount(segment)
-    counts = -(-sizes // max_batch)
-    of = np.repeat(np.arange(len(sizes)), counts)  # the segment of each batch
-    place = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)  # and its place there
+def equal_batches(
+    segment: NDArray[np.integer[Any]],
+    max_batch: int,
+    before: NDArray[np.int64] | None = None,
+    sizes: NDArray[np.int64] | None = None,
+) -> NDArray[np.int32]:
+    """Give each recipient a batch, from 1: of each segment ceil(n / max_batch) batches of equal size (±1), in order.
 
-    def start(place: NDArray[np.int64]) -> NDArray[np.int64]:
-        return -(-place * sizes[of] // counts[of])
-
-    in_order = np.repeat(np.arange(1, len(of) + 1, dtype=np.int32), start(place + 1) - start(place))
-    if len(sizes) < 2:
+    Where these are a part of all recipients, `before` says how many of each segment come before them, and `sizes` how
+    many it has in all.
+    """
+    here = np.bincount(segment, minlength=0 if sizes is None else len(sizes))
+    first = np.zeros_like(here) if before is None else before
+    of, start, end = _borders(here if sizes is None else sizes, max_batch)
+    low, high = first[of], (first + here)[of]
+    in_order = np.repeat(np.arange(1, len(of) + 1, dtype=np.int32), end.clip(low, high) - start.clip(low, high))
+    if len(here) < 2:
         return in_order
     numbers = np.empty(len(segment), dtype=np.int32)
     numbers[np.argsort(segment, kind="stable")] = in_order
     return numbers
 
 
-def places_within(segment: NDArray[np.integer[Any]], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give each recipient its place within its segment, from 0, in order."""
-    place = np.empty(len(segment), dtype=np.int64)
-    place[np.argsort(segment, kind="stable")] = np.arange(len(segment)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return place
+def batch_borders(size: int, max_batch: int) -> list[tuple[int, int]]:
+    """Give the first place and the one after the last of each batch of so many recipients."""
+    _, start, end = _borders(np.array([size], dtype=np.int64), max_batch)
+    return list(zip(start.tolist(), end.tolist(), strict=True))
 
 
-def batch_numbers(
-    segment: NDArray[np.integer[Any]], place: NDArray[np.int64], sizes: NDArray[np.int64], max_batch: int
-) -> NDArray[np.int32]:
-    """Give each recipient a batch, from 1, whose segment, its size and the place within it are known."""
+def _borders(
+    sizes: NDArray[np.int64], max_batch: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give the segment of each batch, and within it the first place of the batch and the one after its last."""
     counts = -(-sizes // max_batch)
-    before = np.cumsum(counts) - counts
-    numbers: NDArray[np.int32] = (before[segment] + place * counts[segment] // sizes[segment] + 1).astype(np.int32)
-    return numbers
-
-
-def batch_borders(size: int, batches: int) -> list[tuple[int, int]]:
-    """Give the first place and the one after the last of each of some equal batches, as `batch_numbers` makes them."""
-    return list(pairwise(-(-n * size // batches) for n in range(batches + 1))) if batches else []
+    of = np.repeat(np.arange(len(sizes)), counts)
+    place = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    start, end = (-(-n * sizes[of] // counts[of]) for n in (place, place + 1))
+    return of, start, end
 
 
 def _arranged(

@@ -16,6 +16,7 @@ from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import MAX_BATCH, checked_campaign
 from esms_frames.order import numbers_of, take_order
+from esms_frames.pace import checked_pace
 from esms_frames.pieces import run_pieces
 from esms_frames.planning import refuse_what_would_fail
 from esms_frames.results import Outcome, Status, results_frame
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from esms_frames.message import Message
     from esms_frames.schema import Scope
 
-_MOST_AT_ONCE = 64
-_FASTEST = 1000  # requests a second; beyond that a limit is none
 _NOBODY = np.empty(0, dtype=np.int32)
 _WITHDRAWN = Outcome(Status.NOT_SENT, "Another run withdrew its batch before it was sent.")
 
@@ -163,7 +162,8 @@ def send(
     >>> again["status"].value_counts()[["already_sent", "duplicate", "invalid"]].tolist()
     [40, 1, 1]
     """
-    delivers = _checked_delivery(client, concurrency, rate)
+    check_client(client)
+    delivers = checked_pace(concurrency, rate)
     asked: dict[str, Any] = {"campaign": campaign, "phone": phone, "by": by, "exclude": exclude}
     asked |= {"rules_off": rules_off, "rules_on": rules_on}
     if is_large(data):
@@ -241,7 +241,8 @@ def resume(
     >>> results["status"].unique().tolist()
     ['accepted']
     """
-    delivers = _checked_delivery(client, concurrency, rate)
+    check_client(client)
+    delivers = checked_pace(concurrency, rate)
     book = _opened(journal)
     scope = _found(book, checked_campaign(campaign), client)
     with Delivery(book, scope, client, split=split, **delivers) as delivery:
@@ -380,12 +381,3 @@ def _found(book: Journal, name: str, client: Client | None) -> Scope:
         accounts = ", ".join(f"{scope.account} at {scope.gateway}" for scope in live)
         raise InvalidInput(f"Several accounts have a campaign {name!r} ({accounts}): say whose with client=….")
     return live[0] if live else scopes[0]
-
-
-def _checked_delivery(client: object, concurrency: object, rate: object) -> dict[str, Any]:
-    check_client(client)
-    if not isinstance(concurrency, int) or isinstance(concurrency, bool) or not 1 <= concurrency <= _MOST_AT_ONCE:
-        raise InvalidInput(f"concurrency is {concurrency!r}: give a whole number from 1 to {_MOST_AT_ONCE}.")
-    if rate is not None and not (isinstance(rate, (int, float)) and 0 < rate <= _FASTEST):
-        raise InvalidInput(f"rate is {rate!r}: give requests a second, up to {_FASTEST}, or None for no limit.")
-    return {"concurrency": concurrency, "rate": rate}

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 from urllib.parse import urlsplit
 
-from esms_frames import clock, reports, wire
+from esms_frames import reports, wire
+from esms_frames.checks import (
+    checked_batch,
+    checked_message,
+    checked_paths,
+    checked_request_id,
+    checked_sms_id,
+    in_vietnam,
+)
 from esms_frames.errors import InvalidInput, Kind, NoAnswer, Unreachable
 from esms_frames.message import (
-    MAX_BATCH,
     MIN_BATCH,
     PLACEHOLDER,
     FilledUrl,
@@ -30,7 +34,8 @@ from esms_frames.message import (
 from esms_frames.transport import LIVE_URL, Hidden, Keys, Read, Transport
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime, timedelta
 
     import pandas as pd
 
@@ -45,10 +50,7 @@ SEND_PATHS: Mapping[SmsType, str] = {
 }
 """Where each type is sent to, by the vendor's pages on the two."""
 
-_REQUEST_ID = re.compile(r"[!-~]{1,50}")
-_SMS_ID = re.compile(r"[!-~]{1,64}")
 _PAGE_SIZE = 500  # the most that the gateway gives at once
-_NUMBERS = re.compile(r"(?:0[0-9]{9})*")
 
 _Found = TypeVar("_Found")
 
@@ -98,7 +100,7 @@ class Client:
         del api_key, secret_key  # what is raised below shows these names to verbose tracebacks
         keys.check()
         self._transport = Transport(keys, base_url, timeout)
-        self._send_paths = _checked_paths(send_paths or {})
+        self._send_paths = {**SEND_PATHS, **checked_paths(send_paths or {})}
 
     @classmethod
     def from_env(cls, **options: Any) -> Client:
@@ -209,19 +211,17 @@ class Client:
         NoAnswer
             When it is uncertain whether the gateway took the batch; only the same `request_id` may be tried again.
         """
-        check_not_past(_checked_message(message))
+        check_not_past(checked_message(message))
         if message.needs_token:
             raise InvalidInput(
                 f"callback_url ends in {PLACEHOLDER}, which ef.send fills in for a campaign: write the address out."
             )
-        batch = _checked_batch(phones, message, floor)
-        if request_id is not None and not (isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id)):
-            raise InvalidInput("request_id is not 1 to 50 plain characters: choose another, or leave it out.")
-        if campaign is not None:
-            campaign = checked_campaign(campaign)
-
-        path = self._send_paths[message.sms_type]
-        return self._post_xml(path, message, batch, wire.read_send, request_id=request_id, campaign=campaign)
+        batch = checked_batch(phones, message, floor)
+        ids = {
+            "request_id": None if request_id is None else checked_request_id(request_id),
+            "campaign": None if campaign is None else checked_campaign(campaign),
+        }
+        return self._post_xml(self._send_paths[message.sms_type], message, batch, wire.read_send, **ids)
 
     def balance(self) -> Decimal:
         """Ask how much money the account has.
@@ -271,13 +271,13 @@ class Client:
         ...     sandbox.client().estimate(ef.Message("Cam on quy khach!", "Baotrixemay"), ["0901888484", "0918238965"])
         Estimate(price=Decimal('1680'), recipients=2)
         """
-        message = _checked_message(message)
+        message = checked_message(message)
         message = Message.restored(message.content, message.brandname, message.sms_type, None, None)
         if message.sms_type is SmsType.ADVERTISING:
-            batch = _checked_batch(phones, message, MIN_BATCH)
+            batch = checked_batch(phones, message, MIN_BATCH)
             return self._post_xml("SummaryMultipleSMSBrandname/", message, batch, reports.read_estimate)
         price, recipients = Decimal(0), 0
-        for first, count in reports.by_network(_checked_batch(phones, message, 1, most=None)):
+        for first, count in reports.by_network(checked_batch(phones, message, 1, most=None)):
             asked = {
                 "Phone": first,
                 "Content": message.content,
@@ -322,11 +322,11 @@ class Client:
         ...     sandbox.client().rehearse(message, ["0901888484"]).code, len(sandbox.sent)
         (100, 0)
         """
-        check_not_past(_checked_message(message))
+        check_not_past(checked_message(message))
         if message.sms_type is SmsType.ADVERTISING:
-            path, batch = "SendMultipleSMSBrandname_json/", _checked_batch(phones, message, MIN_BATCH)
+            path, batch = "SendMultipleSMSBrandname_json/", checked_batch(phones, message, MIN_BATCH)
         else:
-            path, batch = "SendMultipleMessage_V4_post_json/", _checked_batch(phones, message, 1, most=1)
+            path, batch = "SendMultipleMessage_V4_post_json/", checked_batch(phones, message, 1, most=1)
         message = message.with_token(secrets.token_urlsafe())  # in the form of a real one, and of no use to anybody
         fields = wire.rehearsal_fields(message, batch)
         return self._transport.post_json(path, fields, wire.read_send, token=_token(message))
@@ -422,7 +422,7 @@ class Client:
         >>> status.send_status, status.recipients, status.delivered + status.failed, status.price
         (5, 30, 30, Decimal('25500.0'))
         """
-        asked = {"RefId": _checked_sms_id(sms_id)}
+        asked = {"RefId": checked_sms_id(sms_id)}
         read = partial(reports.read_status, sms_id)
         return _patiently(attempts, partial(self._transport.get, "GetSendStatus", asked, read))
 
@@ -470,7 +470,7 @@ class Client:
         0  0901888410  Mobifone     True       True        0
         1  0901888411  Mobifone     True       True        0
         """
-        asked = {"RefId": _checked_sms_id(sms_id)}
+        asked = {"RefId": checked_sms_id(sms_id)}
         ask = partial(self._transport.get, "GetSmsReceiverStatus_get", asked, reports.read_receivers)
         return _patiently(attempts, ask)
 
@@ -503,8 +503,8 @@ class Client:
         """
         period = {
             "SmsType": str(checked_type(sms_type).code),
-            "From": _in_vietnam(start),
-            "To": _in_vietnam(end),
+            "From": in_vietnam(start),
+            "To": in_vietnam(end),
             "PageSize": _PAGE_SIZE,
         }
         come, total, page = 0, 1, 1
@@ -607,55 +607,3 @@ def _patiently(attempts: int, ask: Callable[[], _Found]) -> _Found:
 
 def _token(message: Message) -> str:
     return Hidden(message.callback_url.token if isinstance(message.callback_url, FilledUrl) else "")
-
-
-def _checked_message(message: object) -> Message:
-    if not isinstance(message, Message):
-        raise InvalidInput(f"message must be a Message, not {type(message).__name__}: make one with ef.Message(…).")
-    return message
-
-
-def _checked_sms_id(sms_id: object) -> str:
-    if not isinstance(sms_id, str) or not _SMS_ID.fullmatch(sms_id):
-        raise InvalidInput("sms_id is not 1 to 64 plain characters: take it from the answer to the send.")
-    return sms_id
-
-
-def _checked_batch(phones: Iterable[str], message: Message, floor: int, most: int | None = MAX_BATCH) -> list[str]:
-    if isinstance(phones, (str, bytes)) or not isinstance(phones, Iterable):
-        raise InvalidInput(f"phones must be a list of numbers, not {type(phones).__name__}: pass [number, …].")
-    if floor < MIN_BATCH and message.sms_type is SmsType.ADVERTISING:
-        raise InvalidInput(f"Advertising goes to at least {MIN_BATCH} numbers at once: leave the floor as it is.")
-    batch = list(phones)
-    ten_long = all(isinstance(phone, str) and len(phone) == 10 for phone in batch)
-    if not ten_long or not _NUMBERS.fullmatch("".join(batch)):
-        raise InvalidInput("phones holds something else than 0 and nine digits: clean it with ef.normalize_phones.")
-    different = len(set(batch))
-    if different < len(batch):
-        raise InvalidInput(f"phones holds {len(batch) - different:,} duplicates: nobody is to be texted twice.")
-    if most == 1 and different != 1:
-        raise InvalidInput(
-            f"phones holds {different:,} numbers and a rehearsal of customer care takes one: pass [number]."
-        )
-    if different < max(floor, 1) or (most is not None and different > most):
-        takes = f"at least {max(floor, 1)}" if most is None else f"{max(floor, 1)} to {most:,}"
-        raise InvalidInput(
-            f"phones holds {different:,} numbers and a request takes {takes}: make batches with ef.prepare."
-        )
-    return batch
-
-
-def _in_vietnam(moment: object) -> str:
-    if not isinstance(moment, datetime) or moment != moment:  # noqa: PLR0124 - NaT is a datetime that is not itself
-        raise InvalidInput("start or end is no moment: pass datetimes; without a time zone they are Vietnam time.")
-    aware = moment.replace(tzinfo=clock.VIETNAM) if moment.tzinfo is None else moment.astimezone(clock.VIETNAM)
-    return f"{aware:%Y-%m-%d %H:%M:%S}"
-
-
-def _checked_paths(paths: Mapping[str, str]) -> dict[SmsType, str]:
-    unknown = [kind for kind in paths if kind not in set(SmsType)]
-    if unknown:
-        raise InvalidInput(
-            f"send_paths names {unknown[0]!r}: its keys are {' and '.join(map(repr, map(str, SmsType)))}."
-        )
-    return {**SEND_PATHS, **{SmsType(kind): path for kind, path in paths.items()}}

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
 
-STATES = ("delivered", "failed", "pending")
 DELIVERED, FAILED, PENDING, NOT_KNOWN = 0, 1, 2, -1
-"""Positions in `STATES`; -1 where it can't be known."""
+"""Positions in `results.DELIVERIES`; -1 where it can't be known."""
 
 REJECTED, DONE, SENT = 4, 5, 7
 """The gateway's SendStatus; 0, 1 and 2 come before it sends."""

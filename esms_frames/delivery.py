@@ -6,26 +6,26 @@ import logging
 import threading
 import time
 from collections import Counter
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Self
 
 import stamina
-from pyrate_limiter import Limiter, Rate
 from tqdm.auto import tqdm
 
 from esms_frames import clock
 from esms_frames.allocation import can_be_split, halves
 from esms_frames.consent import Rule, outside_hours
 from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
+from esms_frames.pace import TURN, in_turns, limiter_of
 from esms_frames.runs import run_name
 from esms_frames.schema import UNFINISHED
 from esms_frames.transport import HeldBackError, only_while
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import numpy as np
@@ -50,7 +50,6 @@ _HOPELESS = 3
 """How many batches in a row may stay without an answer before the run ends."""
 
 _CLAIM_MARGIN = 30.0  # seconds beyond the client's time-outs and the waits that a claim is good for
-_TURN = 0.01  # seconds between tries to be let through by the rate
 _POLL = 0.2  # seconds between looks at batches that another run has
 
 _BUSY, _IN_PROCESS, _ALREADY_THERE = 160, 199, 124
@@ -135,7 +134,7 @@ class Delivery:
         self._concurrency = concurrency
         self._split = split
         self._parts: list[Batch] = []
-        self._limiter = None if rate is None else Limiter(Rate(1, max(1, round(1000 / rate))))
+        self._limiter = limiter_of(rate)
         self._claim_seconds = sum(client.timeout) + _WAIT_MAX + _CLAIM_MARGIN
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -178,7 +177,7 @@ class Delivery:
                     while due:
                         elsewhere = []
                         self._under_way = {pool.submit(self._deliver, batch): batch for batch in due}
-                        for done in _in_turns(self._under_way):
+                        for done in in_turns(self._under_way):
                             for future in done:
                                 batch, status = self._under_way[future], future.result()
                                 if status is None and not self._ended.is_set():
@@ -257,7 +256,7 @@ class Delivery:
     def _try(self, batch: Batch) -> str:
         """Make one attempt, on disk before and after; the status it gave, or the error that calls for another."""
         while self._limiter is not None and not self._limiter.try_acquire("esms", blocking=False):
-            if self._ended.wait(_TURN):
+            if self._ended.wait(TURN):
                 break
         if self._ended.is_set():
             raise _EndedError
@@ -359,14 +358,6 @@ class Delivery:
 
 def _numbers(batches: Sequence[Batch]) -> int:
     return sum(len(batch.numbers) for batch in batches)
-
-
-def _in_turns(under_way: Collection[Future[str | None]]) -> Iterator[Collection[Future[str | None]]]:
-    """Give the futures as they finish, looking up often enough for Ctrl-C to be noticed on Windows too."""
-    waiting: Collection[Future[str | None]] = under_way
-    while waiting:
-        done, waiting = wait(waiting, timeout=_POLL, return_when=FIRST_COMPLETED)
-        yield done
 
 
 def _meaning(attempt: Attempt, refusal: Refused) -> tuple[str, str | None, bool]:

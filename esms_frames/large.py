@@ -97,7 +97,7 @@ class LargeAudience:
     def batches(self) -> Iterator[pd.Series[str]]:
         """The phones of each batch, read one after the other: a Series each, numbered from 0, that fits `Client.send`."""
         for segment, size in enumerate(self.sizes.tolist()):
-            for start, stop in batch_borders(size, -(-size // self.max_batch)):
+            for start, stop in batch_borders(size, self.max_batch):
                 yield pd.Series(phones.phone_text(self.numbers(segment, start, stop)), name="phone")
 
     @property

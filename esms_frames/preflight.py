@@ -182,7 +182,7 @@ def _price(client: Client, pool: ThreadPoolExecutor, parcels: Sequence[Parcel]) 
             for number, count in _by_network(numbers).values():
                 questions.append((message, np.array([number], dtype=np.int32), Fraction(count)))
             continue
-        batches = batch_borders(len(numbers), -(-len(numbers) // MAX_BATCH))
+        batches = batch_borders(len(numbers), MAX_BATCH)
         chosen = np.unique(np.linspace(0, len(batches) - 1, min(len(batches), _MOST_ESTIMATES)).astype(int))
         sample = [numbers[slice(*batches[n])] for n in chosen]
         weight = Fraction(len(numbers), sum(len(batch) for batch in sample))

@@ -31,12 +31,11 @@ from esms_frames.audience import (
     REASON_EXCLUDED,
     REASONS,
     STATUSES,
-    batch_numbers,
     check_limits,
     counted,
     decided_frame,
+    equal_batches,
     mark_duplicates,
-    places_within,
     segments_of,
     set_aside,
     verdicts,
@@ -310,9 +309,7 @@ def _written(
     status, reason, segment = _verdict(draft, part, again, whole)
     ready = status == _READY
     mine = segment[ready]
-    sizes = np.bincount(mine, minlength=len(whole.sizes))
-    place = whole.before[mine] + places_within(mine, sizes)
-    batch = batch_numbers(mine, place, whole.sizes, max_batch)
+    batch = equal_batches(mine, max_batch, whole.before, whole.sizes)
     index = table.select([name for name in table.column_names if name not in draft]).to_pandas().index
     frame = decided_frame(draft["number"], status, reason, batch, index)
     if "segment" in like:

@@ -171,7 +171,7 @@ class Survey:
         for place, group in enumerate(self._order.groups):
             numbers, key = self.rest(place), Key(group.segment, group.message, group.rules, group.floor)
             start, ends = 0, [0]
-            for _, stop in batch_borders(len(numbers), -(-len(numbers) // self._order.audience.max_batch)):
+            for _, stop in batch_borders(len(numbers), self._order.audience.max_batch):
                 if there + stop - start > PIECE and (groups or len(ends) > 1):
                     if len(ends) > 1:
                         groups.append(_part(group, numbers[start : ends[-1]], start, ends, strays.pop(key, _NOBODY)))

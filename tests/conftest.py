@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 import esms_frames as ef
-from esms_frames import clock, database, delivery, schema
+from esms_frames import asking, clock, database, delivery, schema
 
 # A busy machine breaks no law. CI draws the same examples each time, so that a change is judged by what it changes;
 # elsewhere they are new each time, and `--hypothesis-profile=thorough` draws many; `few` is for what was tested before.
@@ -165,12 +165,16 @@ def _no_waiting(monkeypatch):
     monkeypatch.setattr(delivery, "_WAIT_INITIAL", 0.0)
     monkeypatch.setattr(delivery, "_WAIT_MAX", 0.0)
     monkeypatch.setattr(delivery, "_WAIT_JITTER", 0.0)
+    for name in ("_WAIT_INITIAL", "_WAIT_MAX", "_WAIT_JITTER", "_ROUND_FIRST", "_ROUND_MOST"):
+        monkeypatch.setattr(asking, name, 0.0)
     monkeypatch.setattr(database, "_WAIT_MAX", 0.1)
 
 
 @pytest.fixture
-def sandbox():
-    with ef.Sandbox(balance=10**12) as running:
+def sandbox(request):
+    """A sandbox; the options that a module's tests want are its SANDBOX."""
+    options = {"balance": 10**12} | getattr(request.module, "SANDBOX", {})
+    with ef.Sandbox(**options) as running:
         yield running
 
 
@@ -189,6 +193,22 @@ def message():
 def customers():
     """Fifty customers, all of whom can be texted."""
     return pd.DataFrame({"ten": [f"Khách {n}" for n in range(50)], "sdt": FIFTY})
+
+
+@pytest.fixture
+def results(client, message, customers):
+    """Two batches, with a row that is no number and one that is a duplicate."""
+    phones = [f"09{n:08d}" for n in range(1_000_000, 1_000_070)]
+    df = pd.DataFrame({"sdt": [*phones, "n/a", phones[0]]}, index=[f"k{n % 9}" for n in range(72)])
+    return ef.send(ef.prepare(df, max_batch=59), message, client, progress=False)
+
+
+@pytest.fixture
+def track(client):
+    def ask(results, asked=client, **options):
+        return ef.track(results, asked, progress=False, rate=None, **options)
+
+    return ask
 
 
 @pytest.fixture

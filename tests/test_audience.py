@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import esms_frames as ef
-from esms_frames.audience import equal_batches, only_segments
+from esms_frames.audience import batch_borders, equal_batches, only_segments
 
 
 def frame(phones, **columns):
@@ -140,6 +140,24 @@ def test_batches_are_those_that_one_makes_segment_by_segment(codes, high):
             expected[row] = batch + place * count // len(rows) + 1
         batch += count
     assert equal_batches(np.array(codes, dtype=np.int64), high).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 3), max_size=400), st.integers(1, 60), st.lists(st.integers(0, 400), max_size=5))
+def test_parts_of_the_recipients_get_the_batches_that_they_have_in_the_whole(codes, high, cuts):
+    codes = np.array(codes, dtype=np.int64)
+    sizes, before, batches = np.bincount(codes, minlength=4), np.zeros(4, dtype=np.int64), []
+    for part in np.split(codes, sorted(min(cut, len(codes)) for cut in cuts)):
+        batches += equal_batches(part, high, before, sizes).tolist()
+        before = before + np.bincount(part, minlength=4)
+    assert batches == equal_batches(codes, high).tolist()
+
+
+@given(st.integers(0, 3000), st.integers(1, 60))
+def test_the_borders_of_batches_are_where_their_numbers_change(size, high):
+    batches = equal_batches(np.zeros(size, dtype=np.int64), high)
+    assert [
+        number for number, (a, b) in enumerate(batch_borders(size, high), 1) for _ in range(a, b)
+    ] == batches.tolist()
 
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 3000))

@@ -33,6 +33,7 @@ receiver
 plots
 analysis
 tracking
+asking tracked
 deliveries
 callbacks
 campaign preview
@@ -53,7 +54,7 @@ postgres
 transaction
 client
 transport
-reports
+reports checks
 wire
 order
 consent results plan
@@ -71,7 +72,7 @@ second_look
 first_look
 national cells
 problem
-numbering columns number_set sets
+numbering columns number_set sets pace
 errors threads
 clock
 """
@@ -107,7 +108,7 @@ def test_imports_point_only_downwards(name):
     "name",
     (
         "phones cells first_look second_look national problem numbering message audience wire detection reports templates "
-        "consent number_list personal order callback"
+        "consent number_list personal order callback tracked deliveries checks"
     ).split(),
 )
 def test_the_core_touches_neither_network_nor_disk(name):

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import esms_frames as ef
-from esms_frames import audience, consent, deliveries, tracking
+from esms_frames import asking, audience, consent, deliveries, tracked, tracking
 from esms_frames.columns import category_from_codes, text_dtype
 from esms_frames.results import Status
 from esms_frames.widgets import download, results_labels, results_view
@@ -375,8 +375,8 @@ def test_tracking_asks_the_gateway_and_shows_what_it_found(results, client):
 
 def test_the_kernel_is_free_while_tracking_runs(results, client, monkeypatch):
     view = view_of(results, client)
-    slow = tracking._Asking._answer
-    monkeypatch.setattr(tracking._Asking, "_answer", lambda self, place: time.sleep(0.3) or slow(self, place))
+    slow = asking.Asking._answer
+    monkeypatch.setattr(asking.Asking, "_answer", lambda self, place: time.sleep(0.3) or slow(self, place))
 
     async def kernel():
         view._track.click()
@@ -447,7 +447,7 @@ def test_every_status_and_summed_column_has_a_name(results):
 def test_every_reason_that_the_package_always_says_the_same_way_is_said_in_vietnamese():
     said = [
         value
-        for module in (audience, consent, tracking, deliveries)
+        for module in (audience, consent, asking, tracked, tracking, deliveries)
         for name, value in vars(module).items()
         if isinstance(value, str) and (name.startswith("REASON_") or (name.startswith("_") and name.isupper()))
     ]

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from urllib3.connection import HTTPConnection
 
 import esms_frames as ef
-from esms_frames import clock, delivery, transport
+from esms_frames import clock, delivery, pace, transport
 from esms_frames.allocation import allocate
 from esms_frames.batch import NewBatch
 from esms_frames.delivery import Delivery
@@ -226,7 +226,7 @@ def test_a_text_that_was_corrected_since_goes_to_those_who_were_not_sent_the_oth
 def test_ctrl_c_lets_what_is_under_way_settle_and_resume_goes_on(sandbox, client, message, monkeypatch):
     phones = [f"09{n:08d}" for n in range(3000)]
     audience = ef.prepare(frame(phones), max_batch=100)
-    real = delivery.wait
+    real = pace.wait
     looks = iter(range(10**6))
 
     def interrupted(*arguments, **options):
@@ -235,7 +235,7 @@ def test_ctrl_c_lets_what_is_under_way_settle_and_resume_goes_on(sandbox, client
         return real(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(delivery, "wait", interrupted)
+        patch.setattr(pace, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             sent(audience, message, client, campaign="Tết")
     there = counts(ef.results("Tết"))

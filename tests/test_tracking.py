@@ -2,93 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import closing
-from dataclasses import replace
 from decimal import Decimal
-from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIFTY
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from ledger import NEW, altered, found_in, nothing, reports_take, truth
 
 import esms_frames as ef
-from esms_frames import clock, tracking
+from esms_frames import clock
 from esms_frames.callback import read_callback
 from esms_frames.callback_store import Received
-from esms_frames.deliveries import STATES, Answer, Rows, match
-from esms_frames.files import write_results
+from esms_frames.results import DELIVERIES
 
-NEW = ["delivery", "delivered", "price"]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch):
-    for name in ("_WAIT_INITIAL", "_WAIT_MAX", "_WAIT_JITTER", "_ROUND_FIRST", "_ROUND_MOST"):
-        monkeypatch.setattr(tracking, name, 0.0)
-
-
-@pytest.fixture
-def sandbox():
-    with ef.Sandbox(balance=10**12, report_delay=0, failure_rates={"MobiFone": 0.3}) as running:
-        yield running
-
-
-@pytest.fixture
-def results(client, message, customers):
-    """Two batches, with a row that is no number and one that is a duplicate."""
-    phones = [f"09{n:08d}" for n in range(1_000_000, 1_000_070)]
-    df = pd.DataFrame({"sdt": [*phones, "n/a", phones[0]]}, index=[f"k{n % 9}" for n in range(72)])
-    return ef.send(ef.prepare(df, max_batch=59), message, client, progress=False)
-
-
-@pytest.fixture
-def track(client):
-    def ask(results, asked=client, **options):
-        return ef.track(results, asked, progress=False, rate=None, **options)
-
-    return ask
-
-
-def ledger(sandbox):
-    """What the sandbox will say of each number: the truth that tracking has to find."""
-    found = {}
-    for send in sandbox._gateway.sends.values():
-        _, delivered = sandbox._gateway.outcomes.reports(send)
-        found |= {(send.sms_id, phone): bool(got) for phone, got in zip(send.phones, delivered, strict=True)}
-    return found
-
-
-def reports_take(sandbox, seconds):
-    sandbox._gateway.outcomes = replace(sandbox._gateway.outcomes, report_delay=seconds)
-
-
-def truth(sandbox, tracked):
-    known = ledger(sandbox)
-    return [
-        ("delivered" if known[key] else "failed") if key in known else None
-        for key in zip(tracked["sms_id"], tracked["phone"], strict=True)
-    ]
-
-
-def found_in(tracked):
-    return tracked["delivery"].astype(object).where(tracked["delivery"].notna(), None).tolist()
-
-
-def altered(monkeypatch, sandbox, operation, change):
-    """Make the sandbox give other answers than it would."""
-    real = getattr(sandbox._gateway, operation)
-
-    def answer(*asked):
-        said = real(*asked)
-        change(said)
-        return said
-
-    monkeypatch.setattr(sandbox._gateway, operation, answer)
+SANDBOX = {"report_delay": 0, "failure_rates": {"MobiFone": 0.3}}
 
 
 def test_each_row_learns_what_became_of_its_number(sandbox, results, track):
@@ -103,7 +30,7 @@ def test_each_row_learns_what_became_of_its_number(sandbox, results, track):
     accepted = (tracked["status"] == "accepted").to_numpy()
     assert tracked["delivered"][accepted].tolist() == counts[accepted].tolist()
     pd.testing.assert_frame_equal(results, before)
-    assert tracked["delivery"].cat.categories.tolist() == list(STATES)
+    assert tracked["delivery"].cat.categories.tolist() == list(DELIVERIES)
     assert str(tracked["delivered"].dtype) == "Int32"
 
 
@@ -117,72 +44,6 @@ def test_the_price_of_a_send_is_spread_over_its_numbers_exactly(sandbox, results
     assert tracked["price"].sum() == Decimal("2000.0002")
 
 
-def test_rows_are_matched_by_number_in_any_order_and_any_part(sandbox, results, track, monkeypatch):
-    altered(monkeypatch, sandbox, "receivers", lambda said: said["ReceiverList"].reverse())
-    whole = track(results)
-    some = track(results.sample(frac=0.5, random_state=1))
-    assert found_in(some) == truth(sandbox, some)
-    key = ["phone", "sms_id"]
-    merged = some.dropna(subset=key).merge(whole.dropna(subset=key), on=key)
-    assert merged["price_x"].tolist() == merged["price_y"].tolist()
-
-
-@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
-def test_results_read_back_from_a_file_are_tracked_too(sandbox, results, track, tmp_path, suffix):
-    path = write_results(results.reset_index(drop=True), tmp_path / f"results.{suffix}")
-    once = track(ef.read_customers(path))
-    assert found_in(once) == truth(sandbox, once)
-    path = write_results(once, tmp_path / f"tracked.{suffix}")
-    again = track(ef.read_customers(path), None, callbacks=nothing())
-    assert found_in(again) == found_in(once)
-    assert again["price"].sum() == once["price"].sum()
-    assert again["delivered"].tolist() == once["delivered"].tolist()
-
-
-def nothing():
-    return ef.read_callbacks(["SMSID=none&SendStatus=5"])
-
-
-def test_frames_joined_with_customers_keep_the_customers_columns(client, customers, message, track):
-    shop = customers.assign(price=5, phone="call me", status="gold")
-    results = ef.send(shop, message, client, phone="sdt", progress=False)
-    tracked = track(shop.esms.join(results))
-    assert tracked["price"].tolist() == [5] * 50
-    assert tracked["price_sms"].sum() == 50 * 850
-    assert tracked["delivery"].notna().all()
-    again = track(tracked)
-    pd.testing.assert_frame_equal(again, tracked)
-
-
-def test_of_two_campaigns_side_by_side_the_last_joined_is_tracked(sandbox, client, customers, message, track):
-    first = track(ef.send(customers, message, client, campaign="first", progress=False))
-    second = ef.send(customers, message, client, campaign="second", progress=False)
-    both = customers.esms.join(first).esms.join(second)
-    assert ef.summarize(both)["delivered"].isna().all()
-    tracked, alone = track(both), track(second)
-    assert tracked["delivery_sms"].tolist() == alone["delivery"].tolist() != first["delivery"].tolist()
-    assert tracked["delivery"].tolist() == first["delivery"].tolist()
-    pd.testing.assert_frame_equal(ef.summarize(tracked), ef.summarize(alone))
-    pd.testing.assert_frame_equal(track(tracked), tracked)
-    later = customers.esms.join(second).esms.join(first)
-    pd.testing.assert_frame_equal(ef.summarize(later), ef.summarize(first))
-
-
-def test_the_customers_own_deliveries_are_not_what_became_of_messages(client, customers, message, track):
-    parcels = customers.assign(delivery="by courier", delivered=1, price=99)
-    results = ef.send(parcels, message, client, progress=False)
-    tracked = track(parcels.esms.join(results))
-    pd.testing.assert_frame_equal(tracked[parcels.columns], parcels)
-    assert tracked["delivery_sms"].tolist() == track(results)["delivery"].tolist()
-
-
-def test_a_number_with_two_rows_is_paid_once(results, track):
-    twice = pd.concat([results, results])
-    tracked = track(twice)
-    assert tracked["price"].sum() == track(results)["price"].sum()
-    assert found_in(tracked.iloc[:72]) == found_in(tracked.iloc[72:])
-
-
 def test_what_earlier_runs_sent_is_tracked_as_well(sandbox, client, customers, message, track):
     ef.send(customers, message, client, progress=False)
     again = ef.send(customers, message, client, progress=False)
@@ -190,12 +51,6 @@ def test_what_earlier_runs_sent_is_tracked_as_well(sandbox, client, customers, m
     tracked = track(again)
     assert found_in(tracked) == truth(sandbox, tracked)
     assert tracked["reason"].tolist() == again["reason"].tolist()
-
-
-def test_nothing_accepted_gives_columns_of_na(results, track):
-    refused = track(results.assign(status="refused"))
-    assert refused[NEW].isna().all(axis=None)
-    assert track(refused.iloc[:0]).columns.tolist() == refused.columns.tolist()
 
 
 @pytest.mark.parametrize("send_status", [0, 1, 2, 7, 3, None])
@@ -250,68 +105,10 @@ def test_a_number_that_is_listed_twice_was_delivered_if_once(sandbox, results, t
     assert tracked["price"].sum() == sum(send.price for send in sandbox._gateway.sends.values())
 
 
-def test_an_error_when_asked_again_keeps_the_answer_of_before(client, customers, message, sandbox, track, monkeypatch):
-    reports_take(sandbox, 10_000)
-    results = ef.send(customers, message, client, progress=False)
-    seconds = iter([0.0, 1.0])
-    own_time = SimpleNamespace(sleep=lambda _: sandbox.stop(), monotonic=lambda: next(seconds, 99.0))
-    monkeypatch.setattr(tracking, "time", own_time)
-    tracked = track(results, until="settled", timeout=10)
-    assert "pending" in found_in(tracked)
-    assert tracked["price"].sum() == 50 * 850
-
-
-def test_a_send_forgotten_while_it_is_asked_for_again_keeps_what_was_known(
-    client, customers, message, at, sandbox, track, monkeypatch
-):
-    reports_take(sandbox, 100)
-    at("2030-01-31 08:00")
-    results = ef.send(customers, message, client, progress=False)
-    at("2030-02-07 07:59:59")
-    sandbox._gateway.outcomes = replace(sandbox._gateway.outcomes, report_delay=10**6)
-    known = track(results)
-    assert {"delivered", "pending"} <= set(found_in(known))
-    seconds = iter([0.0, 1.0])
-    forgets = lambda _: sandbox._gateway.sends.clear()  # noqa: E731
-    monkeypatch.setattr(tracking, "time", SimpleNamespace(sleep=forgets, monotonic=lambda: next(seconds, 99.0)))
-    pd.testing.assert_frame_equal(track(results, until="settled", timeout=10), known)
-
-
-def test_pending_ones_are_asked_for_again_until_settled(client, customers, message, at, sandbox, track, monkeypatch):
-    reports_take(sandbox, 100)
-    at("2030-01-31 08:00")
-    results = ef.send(customers, message, client, progress=False)
-    assert "pending" in found_in(track(results))
-    clocks = iter(["2030-01-31 08:00:30", "2030-01-31 08:01", "2030-01-31 08:02"])
-    own_time = SimpleNamespace(sleep=lambda _: at(next(clocks)), monotonic=time.monotonic)
-    monkeypatch.setattr(tracking, "time", own_time)
-    tracked = track(results, until="settled", timeout=1000)
-    assert found_in(tracked) == truth(sandbox, tracked)
-
-
-def test_what_is_pending_when_the_time_is_over_stays_pending(client, customers, message, sandbox, track):
-    reports_take(sandbox, 10_000)
-    tracked = track(ef.send(customers, message, client, progress=False), until="settled", timeout=0)
-    assert "pending" in found_in(tracked)
-    assert track(tracked)["price"].sum() == 50 * 850
-
-
 def test_what_is_settled_is_not_asked_for_again(results, track, monkeypatch):
     tracked = track(results)
     monkeypatch.setattr(ef.Client, "status", lambda *_a, **_k: pytest.fail("asked again"))
     pd.testing.assert_frame_equal(track(tracked), tracked)
-
-
-def test_a_frame_half_settled_asks_only_for_the_sends_that_are_open(results, track, monkeypatch):
-    tracked = track(results)
-    first, _ = tracked["sms_id"].dropna().unique()
-    tracked.loc[tracked["sms_id"].eq(first).to_numpy(dtype=bool, na_value=False), "delivery"] = "pending"
-    asked = []
-    real = ef.Client.status
-    monkeypatch.setattr(ef.Client, "status", lambda self, sms_id, **k: asked.append(sms_id) or real(self, sms_id, **k))
-    again = track(tracked)
-    assert asked == [first]
-    assert found_in(again) == found_in(track(results))
 
 
 def test_sends_older_than_seven_days_are_not_asked_for(client, customers, message, at, sandbox, track, monkeypatch):
@@ -327,125 +124,6 @@ def test_sends_older_than_seven_days_are_not_asked_for(client, customers, messag
     later = track(half)
     assert found_in(later) == [None] * 10 + found_in(half)[10:]
     assert later["price"].tolist() == half["price"].tolist()
-
-
-@pytest.mark.parametrize("written", [lambda t: t, lambda t: t.dt.tz_localize(None), lambda t: t.astype(str)])
-def test_the_age_is_known_however_a_file_wrote_the_time(client, customers, message, at, track, written, monkeypatch):
-    at("2030-01-31 08:00")
-    results = ef.send(customers, message, client, progress=False)
-    results["sent_at"] = written(results["sent_at"])
-    asked = []
-    real = ef.Client.status
-    monkeypatch.setattr(ef.Client, "status", lambda self, sms_id, **k: asked.append(sms_id) or real(self, sms_id, **k))
-    at("2030-02-07 07:59")
-    track(results)
-    assert len(asked) == 1
-    at("2030-02-07 08:01")
-    track(results)
-    assert len(asked) == 1
-
-
-@pytest.mark.parametrize(
-    "written", ["05/11/2030 08:00", "11/05/2030 08:00", "05-11-2030 8:00:00 AM", 47427.33, 5, "9999-12-31"]
-)
-def test_where_the_age_may_be_one_of_two_the_gateway_is_asked(
-    sandbox, client, customers, message, at, track, written, recwarn
-):
-    at("2030-11-05 08:00")
-    results = ef.send(customers, message, client, progress=False).assign(sent_at=written)
-    at("2030-11-06 08:00")
-    assert found_in(track(results)) == truth(sandbox, results)
-    assert not recwarn.list
-
-
-def test_not_found_means_too_soon_within_the_hour_and_forgotten_later(results, track, sandbox, at, monkeypatch):
-    sandbox._gateway.sends.clear()
-    soon = track(results).query("status == 'accepted'")
-    assert set(found_in(soon)) == {"pending"}
-    assert soon["reason"].str.contains("not know the send yet").all()
-    results["sent_at"] -= pd.Timedelta(hours=2)
-    later = track(results).query("status == 'accepted'")
-    assert set(found_in(later)) == {None}
-    assert later["reason"].str.contains("forgets after 7 days").all()
-    results["sent_at"] = pd.NaT
-    assert track(results)["delivery"].isna().all()
-
-
-def test_an_error_for_one_send_leaves_the_others_their_answers(sandbox, results, track, monkeypatch):
-    bad = results["sms_id"].dropna().unique()[0]
-    before = track(results)
-    before.loc[(before["delivery"] == "failed").to_numpy(), "delivery"] = "pending"
-    real = ef.Client.receivers
-
-    def failing(self, sms_id, **options):
-        if sms_id == bad:
-            raise ef.NoAnswer("the gateway did not answer.")
-        return real(self, sms_id, **options)
-
-    monkeypatch.setattr(ef.Client, "receivers", failing)
-    with pytest.warns(UserWarning, match="1 of 2 sends could not be asked about"):
-        tracked = track(before)
-    of_bad = tracked["sms_id"].eq(bad).to_numpy(dtype=bool, na_value=False)
-    assert found_in(tracked[~of_bad]) == truth(sandbox, tracked[~of_bad])
-    assert found_in(tracked[of_bad]) == found_in(before[of_bad])
-    assert tracked["price"].tolist() == before["price"].tolist()
-    pending = tracked[of_bad].query("delivery == 'pending'")
-    assert pending["reason"].str.contains("Delivery: it could not be asked for: the gateway did not answer").all()
-    monkeypatch.undo()
-    monkeypatch.setattr(tracking, "_ROUND_FIRST", 0.0)
-    healed = track(tracked)
-    assert found_in(healed) == truth(sandbox, healed)
-    assert healed["reason"].astype(object).equals(before["reason"].astype(object))
-
-
-def test_a_gateway_that_is_gone_is_not_asked_forever(sandbox, client, results, track, monkeypatch):
-    many = pd.concat([results.assign(sms_id=results["sms_id"] + f"-{n}") for n in range(20)])
-    sandbox.stop()
-    asked = []
-    real = ef.Client.status
-    monkeypatch.setattr(ef.Client, "status", lambda self, sms_id, **k: asked.append(sms_id) or real(self, sms_id, **k))
-    with pytest.warns(UserWarning, match="40 of 40 sends"):
-        tracked = track(many, concurrency=1)
-    assert len(set(asked)) == 3
-    assert tracked["delivery"].isna().all()
-    assert tracked.query("status == 'accepted'")["reason"].str.contains("Delivery: it").all()
-
-
-def test_a_busy_gateway_is_asked_again(results, track, monkeypatch):
-    busy = iter([160, 160])
-    real = ef.Client.status
-
-    def status(self, sms_id, **options):
-        code = next(busy, None)
-        if code:
-            raise ef.Refused(code)
-        return real(self, sms_id, **options)
-
-    monkeypatch.setattr(ef.Client, "status", status)
-    assert track(results)["delivery"].notna().sum() == 70
-
-
-def test_wrong_keys_are_an_error_at_once(sandbox, results, track):
-    with pytest.raises(ef.Refused) as refused:
-        track(results, ef.Client("made-up", "made-up", base_url=sandbox.url))
-    assert refused.value.code == 101
-
-
-def test_an_accepted_row_without_the_gateways_id_says_so(results, track):
-    results["sms_id"] = None
-    with pytest.warns(UserWarning, match=r"^70 accepted rows have no sms_id.*client\.sent_between"):
-        tracked = track(results)
-    accepted = tracked["status"] == "accepted"
-    assert tracked["delivery"].isna().all()
-    assert tracked["reason"][accepted].eq("Delivery: the gateway's id of the send is not known").all()
-    assert tracked["reason"][~accepted].tolist() == results["reason"][~accepted.to_numpy()].tolist()
-
-
-def test_several_sends_are_asked_for_at_once(results, track, monkeypatch):
-    both = threading.Barrier(2, timeout=10)
-    real = ef.Client.status
-    monkeypatch.setattr(ef.Client, "status", lambda self, sms_id, **k: both.wait() >= 0 and real(self, sms_id, **k))
-    assert track(results, concurrency=2)["delivery"].notna().sum() == 70
 
 
 def called(results, **changes):
@@ -695,76 +373,3 @@ def test_what_cannot_be_used_is_one_sentence(client, results, options, says):
         options["callbacks"] = nothing()
     with pytest.raises(ef.InvalidInput, match=says):
         ef.track(results, options.pop("client"), **options)
-
-
-def test_what_is_no_results_is_one_sentence(client, customers):
-    with pytest.raises(ef.InvalidInput, match="no column 'status'"):
-        ef.track(customers, client)
-    with pytest.raises(ef.InvalidInput, match="must be a DataFrame"):
-        ef.track([1], client)
-
-
-def test_no_key_and_no_number_is_in_what_is_said(sandbox, client, results):
-    sandbox.stop()
-    with pytest.warns(UserWarning, match="could not be asked") as warned:
-        tracked = ef.track(results, client, progress=False)
-    said = " ".join([*tracked["reason"].dropna().unique(), *(str(one.message) for one in warned)])
-    assert sandbox.api_key not in said
-    assert sandbox.secret_key not in said
-    assert not any(phone in said for phone in [*FIFTY, *results["phone"].dropna()])
-
-
-def test_progress_is_reported_after_each_send_to_who_asks_for_it(results, client):
-    seen = []
-    ef.track(results, client, progress=lambda done, total: seen.append((done, total)))
-    assert len(seen) == results["sms_id"].nunique() > 1
-    assert seen[-1] == (70, 70)
-
-
-def test_what_a_report_raises_ends_the_tracking(results, client):
-    def stop(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        ef.track(results, client, progress=stop)
-
-
-ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), max_size=60)
-SENDS = st.fixed_dictionaries(
-    {}, optional={n: st.tuples(st.integers(0, 10**9), st.sets(st.integers(0, 12)), st.integers(0, 5)) for n in range(4)}
-)
-
-
-@settings(deadline=None)
-@given(ROWS, SENDS, st.randoms())
-def test_prices_add_up_and_the_order_of_rows_changes_nothing(pairs, sends, random):
-    answers = {
-        send: Answer(
-            1, units, len(numbers), np.array(sorted(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=int)
-        )
-        for send, (units, numbers, _) in sends.items()
-    }
-    rows = Rows(*(np.array(side, dtype=np.int64) for side in (zip(*pairs, strict=True) if pairs else ([], []))), 4)
-    found = match(rows, answers)
-    for send, (units, numbers, _) in sends.items():
-        here = rows.send == send
-        ours = set(rows.number[here].tolist())
-        total = found.units[here].sum()
-        assert total <= units
-        if here.any() and (not numbers or numbers <= ours):
-            assert total == units
-        assert (found.state[here] == [0 if number in numbers else -1 for number in rows.number[here]]).all()
-    order = list(range(len(pairs)))
-    random.shuffle(order)
-    other = match(Rows(rows.send[order], rows.number[order], 4), answers)
-    assert (other.state == found.state[order]).all()
-    assert other.units.sum() == found.units.sum()
-
-
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(part=st.lists(st.integers(0, 71), max_size=100))
-def test_tracking_never_changes_rows_and_never_says_delivered_of_what_was_not(sandbox, results, track, part):
-    some = results.iloc[part]
-    tracked = track(some)
-    pd.testing.assert_frame_equal(tracked[results.columns.drop("reason")], some.drop(columns="reason"))
-    assert found_in(tracked) == truth(sandbox, tracked)

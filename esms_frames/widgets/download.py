@@ -80,10 +80,25 @@ def offer_csv(frame: pd.DataFrame, stem: str, *, folder: str | os.PathLike[str] 
     >>> offered.rows, offered.path
     (1, None)
     """
-    name = f"{stem}-{clock.now():%Y%m%d-%H%M%S}.csv"
     if len(frame) <= _LINKED_ROWS:
-        content = csv_bytes(frame)
-        if len(content) <= LINKED_BYTES:
-            return Download(name, len(frame), len(content), None, content)
+        linked = linked_csv(frame, stem)
+        if linked.size <= LINKED_BYTES:
+            return linked
+    return written_csv(frame, stem, folder=folder)
+
+
+def linked_csv(frame: pd.DataFrame, stem: str) -> Download:
+    """Make a frame a CSV file that a link holds, whatever its size."""
+    content = csv_bytes(frame)
+    return Download(_named(stem), len(frame), len(content), None, content)
+
+
+def written_csv(frame: pd.DataFrame, stem: str, *, folder: str | os.PathLike[str] | None = None) -> Download:
+    """Write a frame as a CSV file to disk, by default into the current folder."""
+    name = _named(stem)
     path = write_results(frame, Path(folder or Path.cwd()) / name)
     return Download(name, len(frame), path.stat().st_size, path, None)
+
+
+def _named(stem: str) -> str:
+    return f"{stem}-{clock.now():%Y%m%d-%H%M%S}.csv"

@@ -105,13 +105,7 @@ class RecipientsSection:
             description=words("source"),
             **fields.layout(),
         )
-        self.upload = widgets.FileUpload(
-            accept=_FILES,
-            multiple=False,
-            description=words("upload"),
-            tooltip=words("upload_hint"),
-            layout=widgets.Layout(width="auto"),
-        )
+        self.upload = self._file_field("upload")
         self._upload_row = fields.row(self.upload, fields.html(markup.hint(words("upload_hint"))), below_field=True)
         self.file_status = fields.html(below_field=True)
         self.phone = widgets.Dropdown(description=words("phone_column"), **fields.layout())
@@ -122,13 +116,7 @@ class RecipientsSection:
             description=words("exclude"), placeholder=words("exclude_hint"), rows=2, continuous_update=False,
             **fields.layout(),
         )  # fmt: skip
-        self.exclude_upload = widgets.FileUpload(
-            accept=_FILES,
-            multiple=False,
-            description=words("exclude_upload"),
-            tooltip=words("upload_hint"),
-            layout=widgets.Layout(width="auto"),
-        )
+        self.exclude_upload = self._file_field("exclude_upload")
         self.exclude_clear = fields.button(words("exclude_clear"), icon="times", shown=False)
         self.exclude_keep = fields.button(words("exclude_keep"), icon="ban")
         self.exclude_status = fields.html(below_field=True)
@@ -150,6 +138,16 @@ class RecipientsSection:
             2, words("heading_recipients"), self.source, self._upload_row, self.file_status, self._fields
         )
         fields.show(self._rejected_box, False)
+
+    def _file_field(self, name: str) -> Any:
+        words = self._words
+        return widgets.FileUpload(
+            accept=_FILES,
+            multiple=False,
+            description=words(name),
+            tooltip=words("upload_hint"),
+            layout=widgets.Layout(width="auto"),
+        )
 
     def _listen(self) -> None:
         self.source.observe(lambda _: self._take_list(), "value")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -13,11 +12,11 @@ import pandas as pd
 
 from esms_frames import clock
 from esms_frames.analysis import summarize
-from esms_frames.files import csv_bytes, write_results
 from esms_frames.plots import plot
 from esms_frames.results import is_tracked
 from esms_frames.tracking import track
 from esms_frames.widgets import fields, markup
+from esms_frames.widgets.download import linked_csv, written_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from esms_frames.client import Client
     from esms_frames.journal import Journal
     from esms_frames.widgets.background import Worker
+    from esms_frames.widgets.download import Download
     from esms_frames.widgets.labels import Words
     from esms_frames.widgets.send_section import Sent
 
@@ -164,32 +164,29 @@ class ResultSection:
         return f"{value:%d/%m/%Y %H:%M:%S}" if name == "sent_at" else str(value)
 
     def _link(self, results: pd.DataFrame) -> str:
-        data = csv_bytes(results)
-        size = f"{len(data) / 1e6:.1f} MB" if len(data) >= 1e6 else f"{max(1, len(data) // 1000)} kB"
-        return (
-            f'<a download="{escape(self._file_name())}" href="data:text/csv;charset=utf-8;base64,'
-            f'{base64.b64encode(data).decode()}" style="text-decoration:underline">'
-            f"⤓ {escape(self._words('download', size=size))}</a>"
-        )
+        offered = linked_csv(results, self._stem())
+        size = f"{offered.size / 1e6:.1f} MB" if offered.size >= 1e6 else f"{max(1, offered.size // 1000)} kB"
+        return offered.link(self._words("download", size=size))
 
-    def _file_name(self) -> str:
+    def _stem(self) -> str:
+        """Give what the name of the file begins with."""
         kept = "".join(c if c.isalnum() or c in "-_" else "-" for c in self.campaign).strip("-")[:40]
-        return f"esms-{kept or 'results'}-{clock.now():%Y%m%d-%H%M%S}.csv"
+        return f"esms-{kept or 'results'}"
 
     def _save(self) -> None:
         results, words = self.results, self._words
         if results is None:
             return
-        path = Path.cwd() / self._file_name()
+        stem = self._stem()
 
-        def there(written: Path) -> None:
-            self.status.value = markup.note("good", words("download_saved", rows=len(results), path=written))
+        def there(written: Download) -> None:
+            self.status.value = markup.note("good", words("download_saved", rows=written.rows, path=written.path))
 
         def failed(error: Exception) -> None:
             self.status.value = markup.note("bad", self._told(error))
 
         self.status.value = markup.note("info", words("saving"))
-        if not self._worker.start(lambda: write_results(results, path), there, failed):
+        if not self._worker.start(lambda: written_csv(results, stem), there, failed):
             self.status.value = markup.note("look", words("error_busy"))
 
     def _track(self) -> None:
