@@ -74,7 +74,7 @@ def test_what_was_sent_before_has_one_reason_however_many_batches_it_was(client,
     run(many(15_000), message, client)
     again = run(many(15_000), message, client)
     assert again["sms_id"].nunique() == again["batch"].nunique() == 3
-    assert again["reason"].nunique() == 1
+    assert len(again["reason"].unique()) == 1
 
 
 def test_with_a_lost_journal_the_gateway_still_keeps_anybody_from_being_texted_twice(
