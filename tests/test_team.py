@@ -726,10 +726,36 @@ def test_a_run_survives_a_server_that_stops_and_comes_back(address, server, mess
     assert rows(address, "SELECT DISTINCT status FROM batches") == [("accepted",)]
 
 
+def test_each_call_waits_its_own_minute_for_a_server_that_is_away(journal, server, monkeypatch):
+    monkeypatch.setattr(database, "_PATIENCE", 0.5)
+    journal.campaigns()
+    server.stop("immediate")
+    try:
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(ef.JournalError, match="can't be reached"):
+                journal.campaigns()
+            assert time.monotonic() - began > 0.5
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_finishes(
-    address, server, message, monkeypatch
+    address, server, message, monkeypatch, concurrency
 ):
     monkeypatch.setattr(database, "_PATIENCE", 0.5)
+    transact, waits = database.Database.transact, []
+
+    def timed(self, *arguments, **options):
+        began = time.monotonic()
+        try:
+            return transact(self, *arguments, **options)
+        except ef.JournalError:
+            waits.append(time.monotonic() - began)
+            raise
+
+    monkeypatch.setattr(database.Database, "transact", timed)
     phones = many(2000)
     audience = ef.prepare(frame(phones), max_batch=60)
     with ef.Sandbox(latency=0.05, balance=10**12) as sandbox:
@@ -737,7 +763,7 @@ def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_fini
 
         def run():
             with pytest.raises(ef.JournalError) as caught:
-                sent(audience, message, sandbox.client(), campaign="Tết", journal=address)
+                sent(audience, message, sandbox.client(), campaign="Tết", journal=address, concurrency=concurrency)
             found.append((time.monotonic(), caught.value))
 
         thread = threading.Thread(target=run)
@@ -754,7 +780,9 @@ def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_fini
         [(ended, error)] = found
         assert "can't be reached: see that its server runs" in str(error)
         assert PASSWORD not in "".join(traceback.format_exception(error))
-        assert ended - stopped < 5  # waited for once, and not by each thread in turn
+        assert ended - stopped < 5
+        assert sum(wait > 0.5 for wait in waits) <= concurrency  # waited for once, by all threads at the same time
+        assert len(waits) == concurrency + 1  # and tried once more to give up its claims
         assert 300 <= len(sandbox.sent) < 2000
         there = ef.results("Tết", journal=address)
         assert set(counts(there)) <= {"accepted", "unknown", "not_sent"}
