@@ -50,7 +50,7 @@ batch runs history do_not_contact erasure callback_store
 schema
 database
 postgres
-transaction
+postgres_connection transaction
 client
 transport
 reports
