@@ -45,6 +45,17 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
+_OPTIONS = {
+    "phone='…'": "--phone COLUMN",
+    "lower min_batch": "lower --min-batch",
+    "journal=…": "--journal",
+    "fill it in with message.for_each(df), or send it so with checks=False": "fill it in, or send it so with --no-checks",
+    " or send_at=ef.next_allowed_time()": "",
+    "with send_at=": "with --send-at ",
+}
+"""What the package's sentences name, and the option that it is here."""
+
+
 class _Group(click.Group):
     """Show an error of the package as one sentence, with exit code 1, and a warning as one line."""
 
@@ -60,7 +71,14 @@ class _Group(click.Group):
         except PhoneColumnError as error:
             raise click.ClickException(str(error).replace("phone='…'", "--phone COLUMN")) from error
         except EsmsError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_with_options(str(error))) from error
+
+
+def _with_options(sentence: str) -> str:
+    """Name options where the package's sentence names what a program would pass."""
+    for said, option in _OPTIONS.items():
+        sentence = sentence.replace(said, option)
+    return sentence
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -446,6 +464,25 @@ def forget_people(people: tuple[str, ...], phone: str | None, journal: str | Non
     if len(table):
         _show(table[["campaign", "gateway", "account", "numbers"]])
     click.echo(f"Campaigns that somebody was erased from: {len(table):,}.")
+
+
+@main.command("prune", short_help="Erase the recipients of old campaigns from the journal.")
+@click.option(
+    "--before", required=True, metavar="DATE", help="Of what finished before this: '2026-01-31', Vietnam time."
+)
+@_old_journal
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def prune_campaigns(before: str, journal: str | None, yes: bool) -> None:
+    """Erase the numbers and texts of campaigns that finished before a date, so that no byte of them is left.
+
+    Counts stay, and so does the do-not-contact list. Sent again under its name, such a campaign texts everybody again.
+    """
+    if not yes:
+        click.confirm(f"Erase the recipients of all campaigns that finished before {before} for good?", abort=True)
+    table = Journal(journal).prune(before=before)
+    if len(table):
+        _show(table[["campaign", "gateway", "account", "numbers"]])
+    click.echo(f"Campaigns that were emptied: {len(table):,}.")
 
 
 @main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")
