@@ -18,7 +18,8 @@ ROOT = Path(ef.__file__).parent
 LAYERS = """
 __init__
 cli
-cli_callbacks
+cli_callbacks cli_people
+cli_options
 accessor widgets.send_form widgets.results_view
 widgets.gateway_section widgets.recipients_section widgets.message_section widgets.check_section widgets.send_section\
  widgets.result_section
