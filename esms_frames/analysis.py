@@ -52,7 +52,8 @@ def summarize(
         - ``delivered``, ``failed``, ``pending``: what became of the accepted ones; those of which it can't be known
           are in none of them. NA where the results were not tracked.
         - ``delivery_rate``: Float64, delivered ÷ (delivered + failed); NA where nothing is settled.
-        - ``price``: decimal, the sum in VND, exact; NA where none is known.
+        - ``price``: decimal, the sum in VND, exact; NA where none is known, and from 10**14 on, which nobody pays. A
+          price in `results` that is so large is not known either.
         - ``price_per_delivered``: decimal, price ÷ delivered, rounded to a ten-thousandth; NA where none is delivered.
 
     Raises
@@ -101,7 +102,9 @@ def _facts(results: pd.DataFrame) -> pd.DataFrame:
         delivery = _comparable(column_of(results, "delivery"))
         facts |= {name: delivery.isin([name]).to_numpy() for name in DELIVERIES}
         facts["units"], facts["priced"] = columns.money_units(column_of(results, "price"))
-    return pd.DataFrame({name: values.astype(np.int64) for name, values in facts.items()})
+    whole = pd.DataFrame({name: values.astype(np.int64) for name, values in facts.items()})
+    # Beside the sum of integers, which is right unless it is too large, one that says whether it is.
+    return whole.assign(about=whole["units"].astype(float)) if "units" in whole else whole
 
 
 def _comparable(column: pd.Series[Any]) -> pd.Series[Any]:
@@ -142,9 +145,12 @@ def _key(results: pd.DataFrame, key: Any) -> pd.Series[Any]:
 def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
     counts = {name: summed[name].astype("Int64") for name in ("rows", "recipients", *_STATUSES)}
     nothing: NDArray[np.int64] = np.zeros(len(summed), dtype=np.int64)
-    delivered, failed, units, priced = (
-        summed[name].to_numpy() if name in summed else nothing for name in ("delivered", "failed", "units", "priced")
+    delivered, failed, units, priced, about = (
+        summed[name].to_numpy() if name in summed else nothing
+        for name in ("delivered", "failed", "units", "priced", "about")
     )
+    is_held = (priced > 0) & (np.maximum(np.abs(about), np.abs(units)) < columns.TOO_MUCH)
+    units = np.where(is_held, units, 0)
     for name in DELIVERIES:
         counts[name] = summed[name].astype("Int64") if tracked else pd.Series(pd.NA, summed.index, dtype="Int64")
     settled = delivered + failed
@@ -155,8 +161,8 @@ def _presented(summed: pd.DataFrame, *, tracked: bool) -> pd.DataFrame:
         {
             **counts,
             "delivery_rate": rate,
-            "price": columns.money_from_units(units, priced > 0),
-            "price_per_delivered": columns.money_from_units(rounded, (priced > 0) & (delivered > 0)),
+            "price": columns.money_from_units(units, is_held),
+            "price_per_delivered": columns.money_from_units(rounded, is_held & (delivered > 0)),
         },
         index=summed.index,
     )

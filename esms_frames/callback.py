@@ -34,8 +34,11 @@ COUNTS = {
 """The columns of whole numbers, and the gateway's names for them."""
 
 INTEGER = "^[0-9]{1,9}$"
-AMOUNT = r"^(?P<whole>[0-9]{1,13})(?:\.(?P<rest>[0-9]{0,4})0*)?$"
-"""An amount in VND, as finely as the gateway writes it: to the ten-thousandth."""
+AMOUNT = r"^(?P<whole>[0-9]{1,9})(?:\.(?P<rest>[0-9]{0,4})0*)?$"
+"""An amount in VND, as finely as the gateway writes it: to the ten-thousandth.
+
+A send has 5,000 numbers at most, so from a billion on a message would cost 200,000 VND: that is no price.
+"""
 
 LONGEST_QUERY = 2000
 """How many characters a callback's query may have; the gateway's have some 250."""

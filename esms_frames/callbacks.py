@@ -56,7 +56,7 @@ def read_callbacks(source: str | os.PathLike[str] | Iterable[str]) -> pd.DataFra
           customer care only, which calls once a number; advertising calls once a send.
         - ``send_status``: Int32, the gateway's SendStatus.
         - ``delivered``, ``failed``, ``sent``, ``recipients``: Int32, how many numbers the callback counts.
-        - ``price``: decimal, VND.
+        - ``price``: decimal, VND; NA from a billion on, which no send costs.
         - ``type_id``: Int32.
         - ``received_at``: Vietnam time; NaT where the source does not say, or says no time zone with it.
 

@@ -18,6 +18,8 @@ from esms_frames.analysis import summarize
 from esms_frames.callbacks import read_callbacks
 from esms_frames.campaign import results, resume, send
 from esms_frames.cli_callbacks import callbacks
+from esms_frames.cli_options import chosen, journal_option, old_journal_option, overwrite_option, phone_option, show
+from esms_frames.cli_people import do_not_contact, forget, prune
 from esms_frames.client import Client
 from esms_frames.consent import Rule
 from esms_frames.detection import phone_column
@@ -45,6 +47,17 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
 
+_OPTIONS = {
+    "phone='…'": "--phone COLUMN",
+    "lower min_batch": "lower --min-batch",
+    "journal=…": "--journal",
+    "fill it in with message.for_each(df), or send it so with checks=False": "fill it in, or send it so with --no-checks",
+    " or send_at=ef.next_allowed_time()": "",
+    "with send_at=": "with --send-at ",
+}
+"""What the package's sentences name, and the option that it is here."""
+
+
 class _Group(click.Group):
     """Show an error of the package as one sentence, with exit code 1, and a warning as one line."""
 
@@ -60,7 +73,14 @@ class _Group(click.Group):
         except PhoneColumnError as error:
             raise click.ClickException(str(error).replace("phone='…'", "--phone COLUMN")) from error
         except EsmsError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(_with_options(str(error))) from error
+
+
+def _with_options(sentence: str) -> str:
+    """Name options where the package's sentence names what a program would pass."""
+    for said, option in _OPTIONS.items():
+        sentence = sentence.replace(said, option)
+    return sentence
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,7 +102,6 @@ def main() -> None:
 
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-_phone = click.option("--phone", metavar="COLUMN", help="The column of phone numbers; found by itself if left out.")
 _sheet = click.option("--sheet", metavar="NAME", help="The sheet of an Excel file.")
 _exclude = click.option(
     "--exclude",
@@ -96,27 +115,8 @@ _output = click.option(
     metavar="FILE",
     help="Where to write the results, .csv, .xlsx or .parquet; results.csv if left out, or results-2.csv and so on.",
 )
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it is there already.")
 
 
-def _there(context: click.Context, option: click.Parameter, journal: str | None) -> str | None:  # noqa: ARG001 - click's
-    """Check that a journal which is only looked into is there; a new one would say of anything that there is nothing."""
-    if journal is not None and "://" not in journal and not Path(journal).expanduser().exists():
-        raise InvalidFile(f"There is no journal {journal}: check the path.")
-    return journal
-
-
-_journal = click.option(
-    "--journal",
-    metavar="FILE",
-    help="The journal, a file or the URL of a database; by default ESMS_JOURNAL, or your own.",
-)
-_old_journal = click.option(
-    "--journal",
-    metavar="FILE",
-    callback=_there,
-    help="The journal, a file or the URL of a database; by default ESMS_JOURNAL, or your own.",
-)
 _concurrency = click.option(
     "--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at once."
 )
@@ -124,13 +124,13 @@ _concurrency = click.option(
 
 @main.command(short_help="Try everything on made-up customers and a sandbox.")
 @_output
-@_overwrite
+@overwrite_option
 def demo(output: str | None, overwrite: bool) -> None:
     """Try everything: 1,000 made-up customers, a sandbox that delivers nothing, and the results."""
-    path = _chosen(output, overwrite)
+    path = chosen(output, overwrite)
     customers = read_customers(SAMPLE)
     click.echo(f"1. A file of {len(customers):,} made-up customers, as messy as real ones:\n")
-    _show(customers.head(5))
+    show(customers.head(5))
     audience = prepare(customers)
     click.echo(f"\n2. Who can be texted:\n\n{audience!r}")
     message = Message("Cam on quy khach da mua hang. Chuc quy khach mot ngay tot lanh!", "Baotrixemay")
@@ -153,16 +153,16 @@ def demo(output: str | None, overwrite: bool) -> None:
 
 @main.command(short_help="Tell who can be texted, who not and why.")
 @_file
-@_phone
+@phone_option
 @_sheet
 @_exclude
 @click.option("--rejected", metavar="OUTPUT", help="Write the rows that can't be texted, with reasons, to this file.")
-@_overwrite
+@overwrite_option
 def check(
     file: Path, phone: str | None, sheet: str | None, exclude: Path | None, rejected: str | None, overwrite: bool
 ) -> None:
     """Tell who in FILE can be texted, who not and why. Nothing is sent."""
-    path = _chosen(rejected, overwrite, file) if rejected else None
+    path = chosen(rejected, overwrite, file) if rejected else None
     customers = read_customers(file, sheet=sheet)
     audience = _audience(customers, phone, exclude, min_batch=0)
     click.echo(repr(audience))
@@ -186,7 +186,7 @@ def check(
 @click.option("--send-at", metavar="TIME", help="Schedule, Vietnam time: '2030-01-31 08:00'. At once if left out.")
 @click.option("--callback-url", metavar="URL", help="Where the gateway reports to; see `esms-frames callbacks`.")
 @click.option("--campaign", metavar="NAME", help="Derived from the text if left out.")
-@_phone
+@phone_option
 @_sheet
 @_exclude
 @click.option("--sandbox", is_flag=True, help="Send to a sandbox started for this run; delivers nothing.")
@@ -206,9 +206,9 @@ def check(
     help="Switch off a rule of advertising, by its name; may be given several times.",
 )
 @_concurrency
-@_journal
+@journal_option
 @_output
-@_overwrite
+@overwrite_option
 @click.option("--yes", is_flag=True, help="Don't ask before sending for real.")
 def send_file(
     file: Path,
@@ -236,7 +236,7 @@ def send_file(
     The gateway's keys come from the environment: ESMS_API_KEY, ESMS_SECRET_KEY and, if it is not the live gateway,
     ESMS_BASE_URL.
     """
-    path = _chosen(output, overwrite, file)
+    path = chosen(output, overwrite, file)
     message = Message(content, brandname, SmsType(sms_type), send_at, callback_url)  # type: ignore[arg-type] # parsed there
     name = default_campaign(message) if campaign is None else checked_campaign(campaign)
     customers = read_customers(file, sheet=sheet)
@@ -273,15 +273,15 @@ def send_file(
 @main.command("resume", short_help="Finish what was left unfinished or uncertain.")
 @click.argument("campaign")
 @_concurrency
-@_old_journal
+@old_journal_option
 @_output
-@_overwrite
+@overwrite_option
 def resume_campaign(campaign: str, concurrency: int, journal: str | None, output: str | None, overwrite: bool) -> None:
     """Finish what a run of CAMPAIGN left unfinished or uncertain; nobody is texted twice by it.
 
     The gateway's keys come from the environment, as for `send`.
     """
-    path = _chosen(output, overwrite)
+    path = chosen(output, overwrite)
     client = Client.from_env()
     with _interruptible(campaign):
         results = resume(campaign, client, journal=journal, concurrency=concurrency, progress=_on_a_terminal())
@@ -293,11 +293,11 @@ def resume_campaign(campaign: str, concurrency: int, journal: str | None, output
 @main.command("results", short_help="List the campaigns, or rebuild the results of one.")
 @click.argument("campaign", required=False)
 @click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
-@_phone
+@phone_option
 @_sheet
-@_old_journal
+@old_journal_option
 @_output
-@_overwrite
+@overwrite_option
 def past_results(
     campaign: str | None,
     customers: Path | None,
@@ -313,7 +313,7 @@ def past_results(
         table = book.campaigns()
         click.echo(f"{book!r} has no campaigns yet." if table.empty else table.to_string(index=False))
         return
-    path = _chosen(output, overwrite, customers)
+    path = chosen(output, overwrite, customers)
     if customers is None:
         table = found = results(campaign, journal=book)
     else:
@@ -327,7 +327,7 @@ def past_results(
 @main.command("track", short_help="Learn what was delivered and what it cost.")
 @click.argument("campaign")
 @click.option("--customers", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Their file again.")
-@_phone
+@phone_option
 @_sheet
 @click.option("--until-settled", is_flag=True, help="Ask again until nothing is pending or the time is over.")
 @click.option(
@@ -339,9 +339,9 @@ def past_results(
     help="An access log with the gateway's callbacks, to use instead of asking it; those in the journal are used anyway.",
 )
 @_concurrency
-@_old_journal
+@old_journal_option
 @_output
-@_overwrite
+@overwrite_option
 def track_campaign(
     campaign: str,
     customers: Path | None,
@@ -360,7 +360,7 @@ def track_campaign(
     The gateway's keys come from the environment, as for `send`. They are not needed with --callbacks alone; with
     --until-settled, too, the gateway is asked about what the callbacks leave open.
     """
-    path = _chosen(output, overwrite, customers)
+    path = chosen(output, overwrite, customers)
     called = None if callbacks is None else read_callbacks(callbacks)
     client = Client.from_env() if called is None or until_settled else None
     book = Journal(journal)
@@ -381,71 +381,9 @@ def track_campaign(
     click.echo(f"\nAll {len(found):,} rows are in {_write(table, path)}.")
 
 
-_people = click.argument("people", nargs=-1, required=True, metavar="FILE|NUMBER...")
-
-
-@main.group("do-not-contact", short_help="Keep the list of those who never get advertising.")
-def listed() -> None:
-    """Keep the list of those who are never to get advertising, of the whole journal."""
-
-
-@listed.command("add", short_help="Put numbers on the list.")
-@_people
-@_phone
-@click.option("--reason", help="Why, for people; replaces the reason of those who are on it already.")
-@_journal
-def listed_add(people: tuple[str, ...], phone: str | None, reason: str | None, journal: str | None) -> None:
-    """Put numbers, or those of customer files, on the list."""
-    book = Journal(journal)
-    new = book.do_not_contact.add(_numbers(people, phone), reason)
-    click.echo(f"Put on the list: {new:,}. On it now: {len(book.do_not_contact):,}.")
-
-
-@listed.command("remove", short_help="Take numbers off the list.")
-@_people
-@_phone
-@_old_journal
-def listed_remove(people: tuple[str, ...], phone: str | None, journal: str | None) -> None:
-    """Take numbers, or those of customer files, off the list, so that they may get advertising again."""
-    book = Journal(journal)
-    gone = book.do_not_contact.remove(_numbers(people, phone))
-    click.echo(f"Taken off the list: {gone:,}. On it now: {len(book.do_not_contact):,}.")
-
-
-@listed.command("list", short_help="Show the list, or write it to a file.")
-@_old_journal
-@click.option("--output", metavar="FILE", help="Write it to this file, .csv, .xlsx or .parquet.")
-@_overwrite
-def listed_list(journal: str | None, output: str | None, overwrite: bool) -> None:
-    """Show the first of the list, or write all of it to a file."""
-    path = _chosen(output, overwrite) if output else None
-    table = Journal(journal).do_not_contact.frame()
-    if path:
-        click.echo(f"All {len(table):,} numbers are in {write_results(table, path)}.")
-        return
-    if len(table):
-        _show(table.head(20))
-    click.echo(f"On the list: {len(table):,}.")
-
-
-@main.command("forget", short_help="Erase people from the journal.")
-@_people
-@_phone
-@_old_journal
-@click.option("--yes", is_flag=True, help="Don't ask.")
-def forget_people(people: tuple[str, ...], phone: str | None, journal: str | None, yes: bool) -> None:
-    """Erase numbers, or those of customer files, from all campaigns of the journal, so that no byte of them is left.
-
-    Counts stay, and so does who is on the do-not-contact list. Nothing keeps those who are not on it from being texted
-    again: put them on it first. It holds for advertising; from customer care, leave them out with --exclude.
-    """
-    numbers = _numbers(people, phone)
-    if not yes:
-        click.confirm("Erase them for good?", abort=True)
-    table = Journal(journal).forget(numbers)
-    if len(table):
-        _show(table[["campaign", "gateway", "account", "numbers"]])
-    click.echo(f"Campaigns that somebody was erased from: {len(table):,}.")
+main.add_command(do_not_contact)
+main.add_command(forget)
+main.add_command(prune)
 
 
 @main.command("sandbox", short_help="Run a gateway on this machine that delivers nothing.")
@@ -474,31 +412,6 @@ def sandbox_server(port: int, seed: int, latency: float, balance: int) -> None:
 
 
 main.add_command(callbacks)
-
-
-def _numbers(people: tuple[str, ...], phone: str | None) -> list[Any]:
-    """Take numbers as they are, and those of the files among them."""
-    numbers: list[Any] = []
-    for one in people:
-        if Path(one).exists() or any(map(str.isalpha, one)):
-            customers = read_customers(one)
-            numbers += customers[phone_column(customers, phone)].tolist()
-        else:
-            numbers.append(one)
-    return numbers
-
-
-def _chosen(output: str | None, overwrite: bool, source: Path | None = None) -> Path:
-    """Choose the file to write to, which is never the one that was read, nor one that is there unless that is asked."""
-    if output is None:
-        names = ("results.csv", *(f"results-{n}.csv" for n in range(2, 10_000)))
-        return check_writable(next(name for name in names if not Path(name).exists()))
-    path = check_writable(output)
-    if source is not None and path.exists() and path.samefile(source):
-        raise InvalidFile(f"{output} is the file that is read: name another --output.")
-    if path.exists() and not overwrite:
-        raise InvalidFile(f"{output} is there already: name another --output, or add --overwrite.")
-    return path
 
 
 def _write(table: pd.DataFrame, path: Path) -> Path:
@@ -543,7 +456,7 @@ def _show_results(customers: pd.DataFrame, audience: Audience, results: pd.DataF
     kinds = results.reset_index(drop=True).groupby(["status", "reason"], observed=True, dropna=False, sort=False)
     shown = (kinds.cumcount() < (1 if kinds.ngroups > 3 else 3)).to_numpy()
     names = dict.fromkeys([*customers.columns[:2], audience.column])
-    _show(
+    show(
         join_customers(customers.loc[shown, list(names)], results.loc[shown, ["phone", "network", "status", "reason"]])
     )
     click.echo()
@@ -554,10 +467,6 @@ def _show_counts(results: pd.DataFrame) -> None:
     counted = results.groupby(["status", "reason"], observed=True, dropna=False).size().sort_values(ascending=False)
     for status, reason, rows in counted[counted > 0].reset_index().itertuples(index=False):
         click.echo(f"  {rows:>9,}  {status}{'' if pd.isna(reason) else f': {reason}'}")
-
-
-def _show(frame: pd.DataFrame) -> None:
-    click.echo(frame.to_string(index=False, max_colwidth=24, na_rep="", line_width=10_000))
 
 
 def _on_a_terminal() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,9 @@ _PLACES = Decimal("0.0001")
 
 UNIT = 10**4
 """How many of the smallest amounts are one VND."""
+
+TOO_MUCH = 10**14 * UNIT
+"""The first amount that `MONEY` can't hold, in the smallest amounts."""
 
 
 @cache
@@ -77,13 +81,17 @@ def money_from_units(units: NDArray[np.int64], known: NDArray[np.bool_]) -> Any:
 
 
 def money_units(amounts: pd.Series[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Give amounts in VND, of any dtype that files make of them, as whole ten-thousandths; and which are known."""
+    """Give amounts in VND, of any dtype that files make of them, as whole ten-thousandths; and which are known.
+
+    Amounts of 10**14 and more are not known.
+    """
     if isinstance(amounts.dtype, pd.ArrowDtype) and pa.types.is_decimal(amounts.dtype.pyarrow_dtype):
-        array: Any = pa.array(amounts.array).cast(MONEY.pyarrow_dtype)
-        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-        known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False))
-        words = np.frombuffer(array.buffers()[1], dtype="<i8")[2 * array.offset :]
-        return np.where(known, words[: 2 * len(array) : 2], 0), known
+        with suppress(pa.ArrowInvalid):  # larger or finer ones are looked at one by one
+            array: Any = pa.array(amounts.array).cast(MONEY.pyarrow_dtype)
+            array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+            known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False))
+            words = np.frombuffer(array.buffers()[1], dtype="<i8")[2 * array.offset :]
+            return np.where(known, words[: 2 * len(array) : 2], 0), known
     plain = pd.to_numeric(amounts.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    known = np.isfinite(plain)
+    known = np.abs(plain) < TOO_MUCH // UNIT
     return np.rint(np.where(known, plain, 0) * UNIT).astype(np.int64), known

@@ -56,7 +56,6 @@ class Database:
         self.where = postgres.shown(url) if self._is_shared else str(url.database)
         """What it is called in messages; without a password."""
         self._ahead = timedelta()
-        self._away_since: float | None = None
         self._is_known = False  # whether it has ever been reached
         with self._explained():
             self._engine = postgres.engine(url) if self._is_shared else _engine(url)
@@ -72,9 +71,8 @@ class Database:
         with self._explained(), self._engine.begin() as connection:
             self._is_known, self._ahead = True, postgres.ahead(connection)
             yield connection
-        self._away_since = None
 
-    def transact(self, work: Callable[[sa.Connection], T], *, again: bool = True) -> T:
+    def transact(self, work: Callable[[sa.Connection], T], *, again: bool = True, wait: bool = True) -> T:
         """Do some work in a transaction, and again in another while a server is away, for a minute at most.
 
         Parameters
@@ -85,17 +83,25 @@ class Database:
             knows, so work that begins by taking a lock finds it either done or not done.
         again : bool, optional
             Whether it is such; else it is done again only if it certainly was not.
+        wait : bool, optional
+            Whether a server that is away is waited for at all.
 
         Raises
         ------
         JournalError
             When the server stays away, or for `again` false when nobody knows whether it was done.
         """
-        if not self._is_shared:
+        if not (self._is_shared and wait):
             with self.begin() as connection:
                 return work(connection)
+        failures: list[float] = []
+
+        def is_waited_for(error: Exception) -> bool:
+            failures.append(time.monotonic())
+            return isinstance(error, _AwayError) and self._is_known and failures[-1] - failures[0] < _PATIENCE
+
         for attempt in stamina.retry_context(
-            on=self._is_waited_for,
+            on=is_waited_for,
             attempts=None,
             timeout=None,
             wait_initial=_WAIT_INITIAL,
@@ -116,14 +122,6 @@ class Database:
                         ) from None
                     raise
         return result
-
-    def _is_waited_for(self, error: Exception) -> bool:
-        """Tell whether to try once more; a server that was away for all threads of a run is waited for once."""
-        if not isinstance(error, _AwayError) or not self._is_known:
-            return False
-        now = time.monotonic()
-        self._away_since = self._away_since or now
-        return now - self._away_since < _PATIENCE
 
     def now(self) -> datetime:
         """Give the present moment by the clock that decides: the server's as of the last transaction, or this machine's."""

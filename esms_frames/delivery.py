@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache, partial
@@ -18,7 +19,7 @@ from tqdm.auto import tqdm
 from esms_frames import clock
 from esms_frames.allocation import can_be_split, halves
 from esms_frames.consent import Rule, outside_hours
-from esms_frames.errors import BadAnswer, InvalidInput, NoAnswer, Refused, Unreachable
+from esms_frames.errors import BadAnswer, InvalidInput, JournalError, NoAnswer, Refused, Unreachable
 from esms_frames.pace import TURN, in_turns, limiter_of
 from esms_frames.runs import run_name
 from esms_frames.schema import UNFINISHED
@@ -145,10 +146,15 @@ class Delivery:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        """Give up the run's claims; after Ctrl-C twice requests are still under way, and claims end with their time."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Give up the run's claims; after Ctrl-C twice requests are still under way, and claims end with their time.
+
+        A run that could not reach the journal has waited for it already.
+        """
+        gave_up = kind is not None and issubclass(kind, JournalError)
         if all(future.done() for future in self._under_way):
-            self._journal.release(self.run)
+            with suppress(JournalError) if gave_up else nullcontext():
+                self._journal.release(self.run, wait=not gave_up)
 
     def drive(
         self,
@@ -214,6 +220,14 @@ class Delivery:
         return due
 
     def _deliver(self, batch: Batch) -> str | None:
+        """Deal with a batch; its status, or None while another run has it."""
+        try:
+            return self._tried(batch)
+        except JournalError as error:
+            self._end(str(error))  # from here, for this thread is given the next batch at once
+            raise
+
+    def _tried(self, batch: Batch) -> str | None:
         """Try a batch until it is settled or hopeless; its status, or None while another run has it."""
         if self._ended.is_set():
             return batch.status

@@ -406,8 +406,8 @@ class Ledger:
 
         return self._database.transact(look)
 
-    def release(self, run: str) -> None:
-        """Give up every claim of a run that has ended."""
+    def release(self, run: str, *, wait: bool = True) -> None:
+        """Give up every claim of a run that has ended; without waiting for a server that is away, if that is said."""
         its = sa.or_(batches.c.planned_by == run, batches.c.holder == run)
 
         def let_go(connection: sa.Connection) -> None:
@@ -416,7 +416,7 @@ class Ledger:
             connection.execute(sa.update(batches).where(batches.c.planned_by == run).values(planned_by=None))
             connection.execute(sa.update(batches).where(batches.c.holder == run).values(holder=None, held_until=None))
 
-        self._database.transact(let_go)
+        self._database.transact(let_go, wait=wait)
 
     def _read(self, connection: sa.Connection, scope: Scope, *which: sa.ColumnElement[bool]) -> list[Batch]:
         query = (

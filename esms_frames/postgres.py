@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -74,6 +75,8 @@ def shown(url: sa.URL) -> str:
 
 def engine(url: sa.URL) -> sa.Engine:
     """Make the engine of a database; nothing is connected yet."""
+    from esms_frames.postgres_connection import PatientConnection  # noqa: PLC0415 - the driver is an extra
+
     alive = {name: value for name, value in _ALIVE.items() if name not in url.query}
     made = sa.create_engine(
         url.set(drivername=DRIVER),
@@ -89,6 +92,10 @@ def engine(url: sa.URL) -> sa.Engine:
         hide_parameters=True,
         pool_pre_ping=True,
     )
+
+    @sa.event.listens_for(made, "do_connect")
+    def _connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> PatientConnection:
+        return PatientConnection.connect(*arguments, **options)
 
     @sa.event.listens_for(made, "begin")
     def _begin(connection: sa.Connection) -> None:
@@ -143,6 +150,7 @@ def scrub(database: sa.Engine, where: str) -> None:
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         driver: Any = connection.connection.driver_connection
         driver.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        driver.silence = math.inf  # it takes as long as the journal is large
         try:
             connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
             connection.exec_driver_sql("VACUUM (FULL) batches, do_not_contact, callbacks")

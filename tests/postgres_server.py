@@ -6,18 +6,23 @@ import atexit
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine, make_url, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 USER, PASSWORD = "colleague", "a made-up password"
 _MEMORY = Path("/dev/shm")
@@ -74,6 +79,23 @@ class Server:
         """Stop it; "immediate" is as a power cut: what was not committed is gone, and connections break."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self.data)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop all its processes as they are: it hangs, and its connections stay open."""
+        several = [int((self.data / "postmaster.pid").read_text().split()[0])]
+        several += [pid for (pid,) in self.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+        self._tell(several, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._tell(reversed(several), signal.SIGCONT)
+
+    @staticmethod
+    def _tell(processes: Iterable[int], what: signal.Signals) -> None:
+        for process in processes:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(process, what)
+
     def remove(self) -> None:
         subprocess.run(
             [str(self._programs / "pg_ctl"), "stop", "-m", "immediate", "-D", str(self.data)],
@@ -125,7 +147,10 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self, what: str) -> None:
-        """Lose the next commit: the "request", the "answer", or the client is cut off and the request arrives "late"."""
+        """Lose the next commit: the "request", the "answer", or the client is cut off and the request arrives "late".
+
+        Or the server says nothing more after it, and the connection stays open: "silence".
+        """
         self._cut = what
 
     def lose_every(self, n: int) -> None:
@@ -166,6 +191,8 @@ class Wire:
         if what == "late":
             client.close()
             time.sleep(0.3)
-        if what in {"answer", "late"}:
+        if what in {"answer", "late", "silence"}:
             server.sendall(data)
             server.recv(65536)
+        if what == "silence":
+            client.recv(65536)  # until the client hangs up

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,6 +154,30 @@ def test_what_are_no_results_is_one_sentence():
     doubled = pd.concat([tracked(), tracked()], axis="columns")
     with pytest.raises(ef.InvalidInput, match="2 columns 'status'"):
         ef.summarize(doubled)
+
+
+MONEY = columns.MONEY
+WIDE = pd.ArrowDtype(pa.decimal128(38, 5))
+
+
+@pytest.mark.parametrize(
+    ("prices", "total"),
+    [
+        (pd.array([Decimal(10**14 - 1)] * 100, dtype=MONEY), None),
+        (pd.array([Decimal(-(10**14) + 1)] * 100, dtype=MONEY), None),
+        (pd.array([Decimal(10**14 - 1), Decimal(1)], dtype=MONEY), None),
+        (pd.array([Decimal(10**14 - 2), Decimal(1)], dtype=MONEY), Decimal(10**14 - 1)),
+        (pd.array([Decimal(10**20), Decimal("0.00005"), Decimal(850)], dtype=WIDE), Decimal(850)),
+        ([1e15, np.inf, 850.5], Decimal("850.5")),
+        ([1e15], None),
+        (["99999999999999999999999", "850"], Decimal(850)),
+    ],
+    ids=str,
+)
+def test_no_sum_is_wrong_however_large_the_prices_are(prices, total):
+    rows = pd.DataFrame({"network": "Viettel", "status": "accepted", "delivery": "delivered", "price": prices})
+    row = ef.summarize(rows.assign(delivered=1)).iloc[0]
+    assert row["price"] == total if total else pd.isna(row["price"]) and pd.isna(row["price_per_delivered"])
 
 
 GROUPS = st.sampled_from(["a", "b", "c", None])

@@ -130,6 +130,15 @@ def test_what_cannot_be_read_is_na_with_a_warning():
     assert callbacks.iloc[0].drop("sms_id").isna().all()
 
 
+def test_a_price_that_no_send_costs_is_na_with_a_warning_and_in_no_sum():
+    made_up = [CARE.replace("d533-1", f"s{n}").replace("850.0000", "9999999999999.9") for n in range(1000)]
+    with pytest.warns(UserWarning, match=r"1,000 callbacks .*\(TotalPrice\)"):
+        callbacks = ef.read_callbacks([CARE, *made_up])
+    results = callbacks[["phone", "sms_id", "network"]].assign(status="accepted")
+    table = ef.summarize(ef.track(results, callbacks=callbacks))
+    assert table["price"].tolist() == [Decimal(850)]
+
+
 def test_unreadable_numbers_are_not_one_number():
     with pytest.warns(UserWarning, match="2 callbacks"):
         assert len(ef.read_callbacks([CARE.replace("0901888484", "x"), CARE.replace("0901888484", "y")])) == 2

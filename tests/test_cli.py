@@ -426,10 +426,34 @@ def test_people_are_forgotten_once_that_is_confirmed(run, customers, message, cl
     assert "erased from: 0." in run("forget", "--yes", FIFTY[0]).output
 
 
+def test_old_campaigns_are_emptied_once_that_is_confirmed(run, customers, message, client, at):
+    at("2030-01-01 12:00")
+    ef.send(customers, message, client, campaign="Tet", progress=False)
+    at("2030-03-01 12:00")
+    assert run("prune", "--before", "2030-02-01", input="n\n").exit_code == 1
+    assert len(ef.results("Tet")) == 50
+    done = run("prune", "--before", "2030-02-01", input="y\n")
+    assert done.exit_code == 0
+    assert "Tet" in done.output
+    assert "emptied: 1." in done.output
+    assert len(ef.results("Tet")) == 0
+    assert "emptied: 0." in run("prune", "--before", "2030-02-01", "--yes").output
+
+
+def test_errors_name_options_and_no_arguments_of_python(run, tmp_path):
+    file = tmp_path / "two.csv"
+    file.write_text("sdt,phone\n0901888410,0901888411\n", encoding="utf-8")
+    done = run("check", file)
+    assert "name one with --phone COLUMN." in done.output
+    done = run("send", file, "--phone", "sdt", "--content", "a", "--brandname", "b", "--sandbox")
+    assert "lower --min-batch" in done.output
+
+
 @pytest.mark.parametrize(
     "command",
     [
         ["forget", "--yes", FIFTY[0]],
+        ["prune", "--yes", "--before", "2030-01-01"],
         ["do-not-contact", "remove", FIFTY[0]],
         ["do-not-contact", "list"],
         ["results"],

@@ -18,7 +18,8 @@ ROOT = Path(ef.__file__).parent
 LAYERS = """
 __init__
 cli
-cli_callbacks
+cli_callbacks cli_people
+cli_options
 accessor widgets.send_form widgets.results_view
 widgets.gateway_section widgets.recipients_section widgets.message_section widgets.check_section widgets.send_section\
  widgets.result_section
@@ -51,7 +52,7 @@ batch runs history do_not_contact erasure callback_store
 schema
 database
 postgres
-transaction
+postgres_connection transaction
 client
 transport
 reports checks

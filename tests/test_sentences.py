@@ -10,10 +10,13 @@ import pytest
 from conftest import FIFTY
 
 import esms_frames as ef
+from esms_frames import postgres
 from esms_frames.consent import outside_hours
+from esms_frames.deliveries import _BEFORE_SENDING, _COUNTS_ONLY, _MISFIT, _NOT_CALLED, _NOT_LISTED, _REJECTED
 from esms_frames.errors import CODES
 from esms_frames.number_list import PLAIN
 from esms_frames.widgets.labels import Words
+from esms_frames.widgets.results_labels import reason_in
 from esms_frames.widgets.sentences import CODES_VI, SENTENCES, pattern_of, told
 
 VI, EN = Words("vi"), Words("en")
@@ -124,6 +127,23 @@ def test_sentences_of_a_plan_are_said_in_vietnamese_and_english_without_code(cus
         "Nội dung còn {ten} chưa được điền: khách hàng sẽ thấy đúng như vậy, hãy sửa lại.",
     ]
     assert not any("message." in told(text, EN) for text in (*plan.problems, *plan.warnings))
+
+
+def test_what_a_servers_errors_mean_for_a_journal_is_said_in_vietnamese():
+    for meaning in postgres._MEANINGS.values():
+        assert (
+            told(f"The journal postgresql+psycopg://db/sms {meaning}.", VI).count(
+                "ổ gửi tin postgresql+psycopg://db/sms"
+            )
+            == 1
+        )
+
+
+def test_what_callbacks_and_the_status_of_a_send_say_is_said_in_vietnamese():
+    counted = _COUNTS_ONLY.format(delivered=2994, recipients=3000)
+    assert told(counted, VI) == "callback báo 2.994 trong 3.000 số đã nhận, chưa rõ là những số nào"
+    for reason in (*_BEFORE_SENDING.values(), _REJECTED, _NOT_LISTED, _NOT_CALLED, _MISFIT):
+        assert reason_in(VI, f"Delivery: {reason}") != reason
 
 
 def test_numbers_are_written_as_the_language_writes_them():

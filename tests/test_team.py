@@ -23,6 +23,7 @@ from postgres_server import PASSWORD, Wire
 import esms_frames as ef
 from esms_frames import clock, database, postgres, runs, transport
 from esms_frames.batch import NewBatch
+from esms_frames.postgres_connection import PatientConnection
 from esms_frames.runs import run_name
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -581,15 +582,16 @@ def wire(server):
 
 
 @pytest.fixture
-def far(address, wire):
+def far(address, wire, monkeypatch):
     """The same journal over a network that can be cut."""
+    monkeypatch.setattr(PatientConnection, "silence", 0.5)
     url = sa.make_url(address).set(port=wire.port)
     book = ef.Journal(url.render_as_string(hide_password=False))
     yield book
     book.close()
 
 
-LOST = pytest.mark.parametrize("lost", ["request", "answer", "late"])
+LOST = pytest.mark.parametrize("lost", ["request", "answer", "late", "silence"])
 
 
 @LOST
@@ -726,10 +728,36 @@ def test_a_run_survives_a_server_that_stops_and_comes_back(address, server, mess
     assert rows(address, "SELECT DISTINCT status FROM batches") == [("accepted",)]
 
 
+def test_each_call_waits_its_own_minute_for_a_server_that_is_away(journal, server, monkeypatch):
+    monkeypatch.setattr(database, "_PATIENCE", 0.5)
+    journal.campaigns()
+    server.stop("immediate")
+    try:
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(ef.JournalError, match="can't be reached"):
+                journal.campaigns()
+            assert time.monotonic() - began > 0.5
+    finally:
+        server.start()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_finishes(
-    address, server, message, monkeypatch
+    address, server, message, monkeypatch, concurrency
 ):
     monkeypatch.setattr(database, "_PATIENCE", 0.5)
+    transact, waits = database.Database.transact, []
+
+    def timed(self, *arguments, **options):
+        began = time.monotonic()
+        try:
+            return transact(self, *arguments, **options)
+        except ef.JournalError:
+            waits.append(time.monotonic() - began)
+            raise
+
+    monkeypatch.setattr(database.Database, "transact", timed)
     phones = many(2000)
     audience = ef.prepare(frame(phones), max_batch=60)
     with ef.Sandbox(latency=0.05, balance=10**12) as sandbox:
@@ -737,7 +765,7 @@ def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_fini
 
         def run():
             with pytest.raises(ef.JournalError) as caught:
-                sent(audience, message, sandbox.client(), campaign="Tết", journal=address)
+                sent(audience, message, sandbox.client(), campaign="Tết", journal=address, concurrency=concurrency)
             found.append((time.monotonic(), caught.value))
 
         thread = threading.Thread(target=run)
@@ -754,7 +782,9 @@ def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_fini
         [(ended, error)] = found
         assert "can't be reached: see that its server runs" in str(error)
         assert PASSWORD not in "".join(traceback.format_exception(error))
-        assert ended - stopped < 5  # waited for once, and not by each thread in turn
+        assert ended - stopped < 5
+        assert sum(wait > 0.5 for wait in waits) <= concurrency  # waited for once, by all threads at the same time
+        assert len(waits) == concurrency + 1  # and tried once more to give up its claims
         assert 300 <= len(sandbox.sent) < 2000
         there = ef.results("Tết", journal=address)
         assert set(counts(there)) <= {"accepted", "unknown", "not_sent"}
@@ -763,6 +793,53 @@ def test_a_run_ends_with_one_sentence_when_the_server_stays_away_and_resume_fini
         resumed = ef.resume("Tết", sandbox.client(), journal=address, progress=False, rate=None)
         assert counts(resumed) == {"accepted": 2000}
         assert sorted(sandbox.sent["phone"]) == phones
+
+
+# A server that hangs
+
+
+def test_a_server_that_hangs_is_not_waited_for_for_ever(address, server, message, monkeypatch):
+    monkeypatch.setattr(PatientConnection, "silence", 0.5)
+    monkeypatch.setattr(database, "_PATIENCE", 0.1)
+    book = ef.Journal(
+        sa.make_url(address).update_query_dict({"connect_timeout": "2"}).render_as_string(hide_password=False)
+    )
+    phones = many(2000)
+    audience = ef.prepare(frame(phones), max_batch=60)
+    with ef.Sandbox(latency=0.05, balance=10**12) as sandbox:
+        errors = []
+
+        def run():
+            with pytest.raises(ef.JournalError) as caught:
+                sent(audience, message, sandbox.client(), campaign="Tết", journal=book, concurrency=1)
+            errors.append(caught.value)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while len(sandbox.sent) < 300 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with server.paused():
+            thread.join(20)
+            assert not thread.is_alive()
+        assert "can't be reached: see that its server runs" in str(errors[0])
+        assert 300 <= len(sandbox.sent) < 2000
+        time.sleep(0.1)
+        change(address, "UPDATE batches SET held_until = 0 WHERE holder IS NOT NULL")  # their time is over
+        resumed = ef.resume("Tết", sandbox.client(), journal=book, progress=False, rate=None)
+        assert counts(resumed) == {"accepted": 2000}
+        assert sorted(sandbox.sent["phone"]) == phones
+    book.close()
+
+
+def test_what_takes_the_server_long_is_waited_for_while_something_comes(address, monkeypatch):
+    monkeypatch.setattr(PatientConnection, "silence", 0.4)
+    with postgres.engine(sa.make_url(address)).connect() as connection:
+        slow = "SELECT repeat('x', 20000), pg_sleep(0.1) FROM generate_series(1, 8)"
+        assert len(connection.exec_driver_sql(slow).all()) == 8
+        with pytest.raises(sa.exc.OperationalError, match="does not answer"):
+            connection.exec_driver_sql("SELECT pg_sleep(1)")
+        assert connection.invalidated
 
 
 # What is left of people

@@ -319,6 +319,23 @@ SENTENCES = (
     # Results
     Sentence("{why_said} (delivery: {delivery_said})", "{why_said} (phát tin: {delivery_said})"),
     Sentence(
+        "the send is a draft at the gateway (SendStatus 0)", "đợt gửi còn là bản nháp ở nhà cung cấp (SendStatus 0)"
+    ),
+    Sentence(
+        "the send awaits approval at the gateway (SendStatus 1)", "đợt gửi đang chờ nhà cung cấp duyệt (SendStatus 1)"
+    ),
+    Sentence(
+        "the send waits for its time at the gateway (SendStatus 2)",
+        "đợt gửi đang chờ đến giờ hẹn ở nhà cung cấp (SendStatus 2)",
+    ),
+    Sentence(
+        "the callbacks count {delivered} of {recipients} delivered and don't say which",
+        "callback báo {delivered} trong {recipients} số đã nhận, chưa rõ là những số nào",
+    ),
+    Sentence(
+        "the callbacks count other recipients than there are rows", "số người nhận trong callback khác với số dòng"
+    ),
+    Sentence(
         "Only {count} of the numbers are new to the campaign {campaign} and a batch needs {floor}: send them with more "
         "recipients, or under another campaign.",
         "Chỉ có {count} số mới trong chiến dịch {campaign} mà mỗi lô cần {floor}: hãy gửi cùng nhiều người hơn, hoặc dùng "
@@ -404,6 +421,42 @@ SENTENCES = (
         "The connection to the journal {where} was lost, and it is not known whether the last change was written: do the "
         "same again.",
         "Mất kết nối với sổ gửi tin {where}, chưa rõ thay đổi vừa rồi đã ghi hay chưa: hãy làm lại lần nữa.",
+    ),
+    Sentence(
+        "The journal {where} is not there: create the database, or check its name.",
+        "Không có cơ sở dữ liệu của sổ gửi tin {where}: hãy nhờ người phụ trách tạo, hoặc xem lại tên.",
+    ),
+    Sentence(
+        "The journal {where} has no schema of the name that its address gives: have it created (CREATE SCHEMA), or check "
+        "its name.",
+        "Sổ gửi tin {where} không có schema như trong địa chỉ: hãy nhờ người phụ trách tạo, hoặc xem lại tên.",
+    ),
+    Sentence(
+        "The journal {where} may not be used so by this user: have the owner of its database grant it.",
+        "Tài khoản này không đủ quyền dùng sổ gửi tin {where}: hãy nhờ người phụ trách cấp quyền.",
+    ),
+    Sentence(
+        "The journal {where} can't hold Vietnamese: create its database with the encoding UTF8.",
+        "Sổ gửi tin {where} không lưu được tiếng Việt: hãy nhờ người phụ trách tạo cơ sở dữ liệu với bảng mã UTF8.",
+    ),
+    Sentence(
+        "The journal {where} took longer than its server allows (statement_timeout): ask who keeps the server, then try "
+        "again.",
+        "Sổ gửi tin {where} xử lý lâu hơn mức máy chủ cho phép (statement_timeout): hãy hỏi người phụ trách rồi thử lại.",
+    ),
+    Sentence(
+        'The journal {where} needs the driver psycopg: pip install "esms-frames[team]", then try again.',
+        'Sổ gửi tin {where} cần cài thêm psycopg: hãy chạy pip install "esms-frames[team]" rồi thử lại.',
+    ),
+    Sentence(
+        "The journal's address is no database URL: write it like postgresql+psycopg://user@host/name, or name a file.",
+        "Địa chỉ sổ gửi tin không đúng dạng: hãy viết như postgresql+psycopg://user@host/name, hoặc dùng một tệp.",
+    ),
+    Sentence(
+        "The journal {where} is on a server with fsync = {value}, which forgets in a power cut what was sent: have it "
+        "switched on.",
+        "Máy chủ của sổ gửi tin {where} đặt fsync = {value}, mất điện sẽ mất dữ liệu đã gửi: hãy nhờ người phụ trách bật "
+        "lên.",
     ),
     Sentence(
         "The journal {where} has no room left on its disk: make room, then resume the campaign.",
