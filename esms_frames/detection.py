@@ -52,9 +52,10 @@ def phone_column(df: pd.DataFrame, phone: Hashable | None = None) -> Hashable:
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:
+        in_index = "" if isinstance(df.index, pd.RangeIndex) else ", or pass df.reset_index() if it is the index"
         raise PhoneColumnError(
-            f"No column of the DataFrame looks like phone numbers (there are {_listed(labels)}): "
-            "name it with phone='…'.",
+            f"No column of the DataFrame looks like phone numbers (there are {_listed(labels) if labels else 'none'}): "
+            f"name it with phone='…'{in_index}.",
             [str(label) for label in labels],
         )
     raise PhoneColumnError(

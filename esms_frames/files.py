@@ -227,7 +227,7 @@ def _decoded(path: Path) -> str:
     data = path.read_bytes()
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
-    elif b"\x00" in data[:2000]:  # UTF-16 without its mark
+    elif data[:2000].count(0) > len(data[:2000]) // 4:  # UTF-16 without its mark
         encoding = "utf-16-le" if data[1:2] == b"\x00" else "utf-16-be"
     else:
         encoding = "utf-8-sig"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -86,6 +86,11 @@ class Journal(Ledger):
 
     def __repr__(self) -> str:
         return f"<Journal {self._database.where}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Journal is connected to its database and is not copied: open it again, with ef.Journal(path)."
+        )
 
     def close(self) -> None:
         """Close the connections to the database."""

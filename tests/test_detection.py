@@ -91,6 +91,14 @@ def test_a_wrong_name_lists_near_ones():
         phone_column(pd.DataFrame({"so_dien_thoai": PHONES}), "so_dien_thoi")
 
 
+def test_phones_in_the_index_are_told_how_to_be_a_column():
+    df = pd.DataFrame({"name": ["An", "Binh"]}, index=PHONES[:2])
+    with pytest.raises(ef.PhoneColumnError, match=r"pass df.reset_index\(\) if it is the index"):
+        phone_column(df)
+    with pytest.raises(ef.PhoneColumnError, match=r"there are none.*name it with phone='…'\.$"):
+        phone_column(pd.DataFrame())
+
+
 def test_repeated_names_are_refused():
     df = pd.DataFrame([["0901888484", "0912345678"]], columns=["sdt", "sdt"])
     for phone in (None, "sdt"):

@@ -25,6 +25,14 @@ def written(path, text, encoding="utf-8"):
     return path
 
 
+def test_a_stray_zero_byte_makes_no_other_encoding_of_a_file(tmp_path):
+    file = tmp_path / "customers.csv"
+    file.write_bytes("họ tên,sđt\nĐặng Ánh\x00,0901888484\n".encode())
+    found = ef.read_customers(file)
+    assert found.columns.tolist() == ["họ tên", "sđt"]
+    assert found["sđt"].tolist() == ["0901888484"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("newline", ["\r\n", "\n"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import sqlite3
 import stat
 import subprocess
@@ -324,3 +326,9 @@ def test_an_address_that_is_none_is_one_sentence_and_not_shown():
     with pytest.raises(ef.JournalError, match="no database URL") as caught:
         ef.Journal("://someone:password@host")
     assert "password" not in str(caught.value)
+
+
+def test_a_journal_is_not_copied_but_opened_again(journal):
+    for take in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="open it again"):
+            take(journal)

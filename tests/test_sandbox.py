@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import socket
 import time
 
@@ -499,3 +501,9 @@ def test_the_ledger_has_its_columns_when_it_is_empty(sandbox):
     assert sandbox.sent.columns.tolist() == [
         "phone", "sms_id", "request_id", "campaign", "brandname", "sms_type", "content", "accepted_at",
     ]  # fmt: skip
+
+
+def test_a_sandbox_is_not_copied():
+    for take in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="make another"):
+            take(ef.Sandbox())

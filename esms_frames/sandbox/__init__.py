@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import pandas as pd
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -266,6 +266,9 @@ class Sandbox:
         ledger = pd.DataFrame([[getattr(send, name) for name in columns] for send in sends], columns=columns)
         ledger.insert(0, "phone", pd.Series([send.phones for send in sends], dtype=object))
         return ledger.explode("phone", ignore_index=True)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Sandbox is a server and is not copied: make another, with ef.Sandbox().")
 
     def __repr__(self) -> str:
         where = f"at {self.url}" if self._server else "not listening"

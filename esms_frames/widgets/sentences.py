@@ -46,7 +46,7 @@ SENTENCES = (
         "numbers.",
     ),
     Sentence(
-        "No column of the DataFrame looks like phone numbers (there are {columns}): name it with phone='…'.",
+        "No column of the DataFrame looks like phone numbers (there are {columns}): name it with phone='…'{or_index}.",
         "Không cột nào có vẻ là số điện thoại (đang có {columns}): hãy chọn cột ở ô Cột số điện thoại.",
         "No column looks like phone numbers (there are {columns}): choose it above.",
     ),
