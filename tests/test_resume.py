@@ -80,7 +80,7 @@ def dying(client, call, *, after):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(client, "send", send)
         patch.setattr(ef.Journal, "begin_attempt", begin)
-        patch.setattr(ef.Journal, "release", lambda *_: None)
+        patch.setattr(ef.Journal, "release", lambda *_, **__: None)
         patch.setattr(delivery, "run_name", lambda: f"{place()}:999999999:1.0:{os.urandom(3).hex()}")
         yield
 
