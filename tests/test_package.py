@@ -23,7 +23,7 @@ cli_options
 accessor widgets.send_form widgets.results_view
 widgets.gateway_section widgets.recipients_section widgets.message_section widgets.check_section widgets.send_section\
  widgets.result_section
-widgets.results_labels widgets.facets widgets.download
+widgets.results_labels widgets.facets widgets.download widgets.tracking_note
 widgets.sentences widgets.fields widgets.draft widgets.listing widgets.connection widgets.background
 widgets widgets.labels widgets.markup
 files

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import pandas as pd
 
-from esms_frames import clock
 from esms_frames.analysis import summarize
 from esms_frames.plots import plot
 from esms_frames.results import is_tracked
 from esms_frames.tracking import track
 from esms_frames.widgets import fields, markup
 from esms_frames.widgets.download import linked_csv, written_csv
+from esms_frames.widgets.tracking_note import tracking_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,9 +197,7 @@ class ResultSection:
 
         def there(tracked: pd.DataFrame) -> None:
             self._take(tracked)
-            total = summarize(tracked, None).iloc[0]
-            counts = {name: int(total[name]) for name in ("delivered", "failed", "pending")}
-            self.status.value = markup.note("good", words("tracked", time=f"{clock.now():%H:%M:%S}", **counts))
+            self.status.value = tracking_note(tracked, words)
 
         def failed(error: Exception) -> None:
             self.status.value = markup.note("bad", self._told(error))

@@ -29,6 +29,7 @@ from esms_frames.widgets.facets import chosen_rows, facets_of
 from esms_frames.widgets.labels import Words
 from esms_frames.widgets.results_labels import RESULTS_LABELS, reason_in, size_in, value_in
 from esms_frames.widgets.sentences import told
+from esms_frames.widgets.tracking_note import tracking_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -504,9 +505,7 @@ class ResultsView(widgets.VBox):  # type: ignore[misc]
         self._columns.options = self._other_columns()
         self._offer_filters(chosen)
         self._show_rows()
-        delivery = found[held_as(found, "delivery")].value_counts()
-        counts = {name: int(delivery.get(name, 0)) for name in ("delivered", "failed", "pending")}
-        self._tracking.value = markup.note("good", self._words("tracked", time=f"{clock.now():%H:%M:%S}", **counts))
+        self._tracking.value = tracking_note(found, self._words)
 
     def _not_tracked(self, error: Exception) -> None:
         self._end_tracking()
