@@ -851,6 +851,19 @@ def test_results_are_summed_up_drawn_and_taken_along(opened):
     assert "Cập nhật lúc" in text_of(form._result.status)
 
 
+@pytest.mark.filterwarnings("ignore:50 accepted rows have no sms_id")
+def test_why_it_is_not_known_what_became_of_a_row_is_said_in_the_forms_language(opened, customers, client):
+    form = opened(customers, client, lang="vi")
+    write(form)
+    check(form)
+    send(form)
+    form._result.results = form.results.assign(sms_id=None)
+    form._result.track.click()
+    form.wait(20)
+    assert "không biết mã SMSID của đợt gửi" in text_of(form._result.table)
+    assert "50 số khác chưa rõ kết quả" in text_of(form._result.status)
+
+
 def test_delivery_is_asked_of_the_gateway_that_has_sent_whichever_is_chosen_now(opened, customers):
     with ef.Sandbox(report_delay=0) as sandbox:
         form = opened(customers, sandbox.client())

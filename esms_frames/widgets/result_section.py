@@ -16,6 +16,7 @@ from esms_frames.results import is_tracked
 from esms_frames.tracking import track
 from esms_frames.widgets import fields, markup
 from esms_frames.widgets.download import linked_csv, written_csv
+from esms_frames.widgets.results_labels import reason_in
 from esms_frames.widgets.tracking_note import tracking_note
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ResultSection:
     worker : Worker
         Who asks what was delivered, and writes large files.
     told : callable
-        Says an error, or a reason of the package, for people.
+        Says an error for people.
     journal : callable
         Gives the journal.
     code : callable
@@ -55,7 +56,7 @@ class ResultSection:
         self,
         words: Words,
         worker: Worker,
-        told: Callable[[Exception | str], str],
+        told: Callable[[Exception], str],
         journal: Callable[[], Journal],
         code: Callable[[], str],
     ) -> None:
@@ -160,7 +161,7 @@ class ResultSection:
         if name in {"status", "delivery"} and f"{name}_{value}" in words:
             return words(f"{name}_{value}")
         if name == "reason":
-            return words(f"reason_{value}") if f"reason_{value}" in words else self._told(str(value))
+            return reason_in(words, str(value))
         return f"{value:%d/%m/%Y %H:%M:%S}" if name == "sent_at" else str(value)
 
     def _link(self, results: pd.DataFrame) -> str:
