@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import signal
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from esms_frames.errors import InvalidInput
 from esms_frames.journal import Journal
 from esms_frames.message import PLACEHOLDER
 from esms_frames.receiver import callbacks_app
+from esms_frames.transport import is_loopback
 
 
 @click.command("callbacks", short_help="Receive what the gateway reports of sent messages.")
@@ -32,7 +32,7 @@ def callbacks(journal: str | None, host: str, port: int, public_url: str | None)
     here = f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
     click.echo(f"Callbacks are received at {here}. Make messages with\n")
     click.echo(f'  ef.Message(…, callback_url="{public or here}/{PLACEHOLDER}")\n')
-    if not _is_loopback(host):
+    if not is_loopback(host):
         click.echo(
             "Warning: this is open to the network and not encrypted: put a web server with TLS in front of it, and listen "
             "on 127.0.0.1.",
@@ -60,10 +60,3 @@ def _checked_url(url: str) -> str:
             "--public-url is no http or https address without a query: write it like https://hooks.example.vn/esms."
         )
     return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

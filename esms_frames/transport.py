@@ -112,7 +112,7 @@ class Transport:
     @property
     def is_local(self) -> bool:
         """Whether the address is on this machine."""
-        return _is_loopback(urlsplit(self.base_url).hostname or "")
+        return is_loopback(urlsplit(self.base_url).hostname or "")
 
     def post(
         self, path: str, content_type: str, body: Callable[[], bytes], read: Read[_Found], *, token: str = ""
@@ -361,12 +361,13 @@ def _checked_base_url(url: str) -> str:
         raise InvalidInput(f"base_url is no http or https address without a query: the live gateway's is {LIVE_URL}")
     if parts.username or parts.password:
         raise InvalidInput("base_url holds a user name or password: pass the keys as api_key and secret_key instead.")
-    if not secure and not _is_loopback(host):
+    if not secure and not is_loopback(host):
         raise InvalidInput(f"base_url {url!r} would send your keys unencrypted: use https (http is for the sandbox).")
     return url if url.endswith("/") else url + "/"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
