@@ -70,8 +70,6 @@ class _Group(click.Group):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = lambda message, *_: click.echo(f"Warning: {message}", err=True)
                 return super().invoke(ctx)
-        except PhoneColumnError as error:
-            raise click.ClickException(str(error).replace("phone='…'", "--phone COLUMN")) from error
         except EsmsError as error:
             raise click.ClickException(_with_options(str(error))) from error
 

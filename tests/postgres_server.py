@@ -56,11 +56,11 @@ class Server:
         word.write_text(PASSWORD)
         word.chmod(0o644)
         self.data = self.folder / "data"
+        atexit.register(self.remove)
         self._run("initdb", "-D", self.data, "-U", USER, "--pwfile", word, "-A", "scram-sha-256", "-E", "UTF8",
                   "--locale=C", "--no-sync")  # fmt: skip
         self.start()
         self._names = count()
-        atexit.register(self.remove)
 
     def _run(self, program, *arguments, **options):
         command = [str(self._programs / program), *map(str, arguments)]
