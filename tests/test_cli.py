@@ -96,17 +96,17 @@ def test_two_phone_columns_are_told_apart_by_an_option_of_the_command(run, tmp_p
     pd.DataFrame({"Điện thoại 1": FIFTY, "Điện thoại 2": FIFTY}).to_csv(tmp_path / "two.csv", index=False)
     done = run("check", tmp_path / "two.csv")
     assert done.exit_code == 1
-    assert done.stderr.endswith("'Điện thoại 1', 'Điện thoại 2': name one with --phone COLUMN.\n")
+    assert done.output.endswith("'Điện thoại 1', 'Điện thoại 2': name one with --phone COLUMN.\n")
 
 
 def test_an_excluded_file_with_two_phone_columns_is_said_by_its_name(run, file, tmp_path):
     pd.DataFrame({"Điện thoại 1": FIFTY, "Điện thoại 2": FIFTY}).to_csv(tmp_path / "stop.csv", index=False)
     done = run("check", file, "--exclude", "stop.csv")
     assert done.exit_code == 1
-    assert done.stderr.startswith(
+    assert done.output.startswith(
         "Error: It is not clear which column of stop.csv holds the numbers to leave out (Điện "
     )
-    assert "df[" not in done.stderr
+    assert "df[" not in done.output
 
 
 def test_send_to_a_sandbox_needs_no_account_and_no_question(run, file, tmp_path):
