@@ -441,11 +441,9 @@ def test_old_campaigns_are_emptied_once_that_is_confirmed(run, customers, messag
 
 
 def test_errors_name_options_and_no_arguments_of_python(run, tmp_path):
-    file = tmp_path / "two.csv"
-    file.write_text("sdt,phone\n0901888410,0901888411\n", encoding="utf-8")
-    done = run("check", file)
-    assert "name one with --phone COLUMN." in done.output
-    done = run("send", file, "--phone", "sdt", "--content", "a", "--brandname", "b", "--sandbox")
+    file = tmp_path / "one.csv"
+    file.write_text("sdt\n0901888410\n", encoding="utf-8")
+    done = run("send", file, "--content", "a", "--brandname", "b", "--sandbox")
     assert "lower --min-batch" in done.output
 
 
