@@ -15,13 +15,6 @@ import esms_frames as ef
 
 TARGET = Path(__file__).with_name("api.md")
 
-# Members that the package's own modules call, and nobody else.
-INNER = {
-    "Journal": ["callbacks_of", "callback_tokens", "record_callbacks"],
-    "LargeAudience": ["lazily", "numbers", "reasons", "stretches"],
-    "Message": ["restored", "needs_token", "with_token"],
-}
-
 HEAD = """\
 # Reference
 
@@ -37,7 +30,7 @@ def page() -> str:
     errors = [name for name in names if inspect.isclass(found[name]) and issubclass(found[name], Exception)]
     classes = [name for name in names if inspect.isclass(found[name]) and name not in errors]
     functions = [name for name in names if inspect.isfunction(found[name])]
-    groups = {"Functions": functions, "Classes": classes, "Errors": errors}
+    groups = {"Functions": functions, "Classes": classes, "Errors": errors, "Settings": ["options"]}
     anchors: dict[str, str] = {}
     for name in [name for group in groups.values() for name in group]:  # of two equal ones the second gets a -1
         anchors[name] = name.lower() + ("-1" if name.lower() in anchors.values() else "")
@@ -53,7 +46,8 @@ def page() -> str:
 
 def entry(name: str, thing: object) -> list[str]:
     """Write one name, and the methods and properties of a class."""
-    lines = [f"## {name}\n", call(f"ef.{name}", thing), in_markdown(inspect.getdoc(thing) or "")]
+    called = [call(f"ef.{name}", thing)] if callable(thing) else []
+    lines = [f"## {name}\n", *called, in_markdown(inspect.getdoc(thing) or "")]
     for member, value in public_members(thing):
         lines.append(f"### {name}.{member}\n")
         if not isinstance(value, property):
@@ -63,12 +57,15 @@ def entry(name: str, thing: object) -> list[str]:
 
 
 def public_members(thing: object) -> list[tuple[str, object]]:
-    """Give the methods and properties that a class defines itself, for those who use it."""
+    """Give the methods and properties that a class has itself, or of a base that is not public, for those who use it."""
     if not inspect.isclass(thing):
         return []
-    inner, kinds = INNER.get(thing.__name__, ()), (property, classmethod, staticmethod)
-    found = [(name, value) for name, value in vars(thing).items() if not name.startswith("_") and name not in inner]
-    return [(name, value) for name, value in found if inspect.isfunction(value) or isinstance(value, kinds)]
+    kinds = (property, classmethod, staticmethod)
+    bases = [each for each in thing.__mro__[1:] if each.__module__.startswith("esms_frames.")]
+    inner = [each for each in bases if each.__name__ not in ef.__all__]
+    found = {name: value for each in (thing, *inner) for name, value in vars(each).items() if not name.startswith("_")}
+    found |= {name: value for name, value in vars(thing).items() if name in found}
+    return [(name, value) for name, value in found.items() if inspect.isfunction(value) or isinstance(value, kinds)]
 
 
 def call(name: str, thing: object) -> str:

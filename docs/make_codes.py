@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from esms_frames.errors import CODES, Kind
+from esms_frames.base.codes import CODES, Kind
 
 TARGET = Path(__file__).with_name("codes.md")
 

@@ -10,19 +10,6 @@ from pathlib import Path
 
 import esms_frames as ef
 
-VIETNAMESE = {
-    "same phone as an earlier row": "đã có ở dòng trên",
-    "missing": "trống",
-    "landline": "máy bàn",
-    "several": "nhiều số một ô",
-    "too_short": "thiếu chữ số",
-    "too_long": "thừa chữ số",
-    "rounded": "Excel làm tròn",
-    "foreign": "nước ngoài",
-    "not_a_number": "không phải số",
-    "unassigned": "đầu số không có",
-}
-
 
 def draw(folder: Path) -> None:
     """Send to each segment, track, and draw by segment and by reason."""
@@ -37,7 +24,6 @@ def draw(folder: Path) -> None:
         tracked = ef.track(results, client, progress=False)
     shown = tracked.drop(columns="network")
     ef.plot(shown).savefig(folder / "results.en.png", dpi=110)
-    shown["reason"] = shown["reason"].astype(object).replace(VIETNAMESE)
     ef.plot(shown, lang="vi").savefig(folder / "results.vi.png", dpi=110)
 
 

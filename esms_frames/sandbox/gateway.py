@@ -1,30 +1,35 @@
-"""What the sandbox decides and remembers: its judgement of each request, and the ledger of what it took."""
+"""Decide about each request as the gateway does, and record the accepted requests."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import threading
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from esms_frames import clock, numbering
-from esms_frames.errors import lookup
-from esms_frames.message import MAX_BATCH, MIN_BATCH, SmsType
-from esms_frames.sandbox import tariff
-from esms_frames.sandbox.outcomes import NO_REPORT
-from esms_frames.sandbox.reading import BadRequest
-from esms_frames.templates import fits
+from esms_frames.base import clock
+from esms_frames.base.codes import lookup
+from esms_frames.messages.limits import MAX_BATCH, MIN_BATCH, SmsType
+from esms_frames.messages.templates import fits
+from esms_frames.recipients.phones import numbering_plan
+from esms_frames.sandbox import account
+from esms_frames.sandbox.parsing import BadRequest, UnknownRequest
+from esms_frames.sandbox.records import build_record
+from esms_frames.sandbox.reports import Send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from esms_frames.sandbox.outcomes import Outcomes
-    from esms_frames.sandbox.registry import Registry
+    from esms_frames.sandbox.account import Registry
+    from esms_frames.sandbox.records import Look
+    from esms_frames.sandbox.reports import Outcomes
+
 
 _WORDS = {
     101: "Authorize Failed",
@@ -33,37 +38,21 @@ _WORDS = {
     124: "Request exist 1",
     146: "Sai template Brandname CSKH",
 }
-"""The gateway's own words where its documentation shows them; for other codes the table's meaning stands in."""
+"""The gateway's own words, if its documentation shows them; for other codes the meaning in `CODES` is used."""
 
 _SPELLING = {"MobiFone": "Mobifone", "VinaPhone": "Vinaphone"}
-"""The networks whose names the gateway writes in another way in its answers."""
+"""The networks whose names the gateway spells differently in its answers."""
 
 _PHONE = re.compile("0[0-9]{9}")
 _REPETITION = timedelta(hours=24)
 _LARGEST_PAGE = 500
 _REMEMBERED = timedelta(days=7)  # what the two status queries know
-
-
-@dataclass(frozen=True)
-class Send:
-    """One accepted request."""
-
-    sms_id: str
-    request_id: str | None
-    campaign: str | None
-    brandname: str
-    sms_type: SmsType
-    content: str
-    phones: tuple[str, ...]
-    price: int
-    accepted_at: datetime
-    send_at: datetime
-    callback_url: str | None = None
+_REPEATED_TEXT = 0  # the vendor names no code for a text that is repeated within five minutes
 
 
 @dataclass
 class Gateway:
-    """The state behind a sandbox, and the decisions of a gateway, without HTTP. Safe to use from several threads."""
+    """The state of a sandbox and the decisions of a gateway, without HTTP. Safe to use from several threads."""
 
     api_key: str
     secret_key: str
@@ -73,73 +62,115 @@ class Gateway:
     prices: Mapping[str, int]
     customer_care_floor: int
     save: Callable[[Send], None] | None = None
-    """Writes down a request that was taken, before it is answered."""
+    """Called to save an accepted request, before it is answered."""
     report: Callable[[Send], None] | None = None
-    """Reports what becomes of a request that was taken, in time."""
+    """Called to report the deliveries of an accepted request when they are due."""
+    user_id: int | None = 9999
+    """The account's number in the answer about the balance; None leaves it out."""
+    looks: frozenset[Look] = frozenset()
+    """How the records of a period differ from what was sent."""
+    keeps_refused_ids: bool = False
+    """Whether a refused request uses up its request id, which the documentation leaves open."""
+    same_text_pause: float = 0.0
+    """Seconds during which a number gets the same text only once, through the operations for one number."""
     sends: dict[str, Send] = field(default_factory=dict)
     _by_request: dict[str, Send] = field(default_factory=dict)
+    _taken: Counter[str | None] = field(default_factory=Counter)
+    """How many requests were accepted with each request id."""
+    _refused: dict[str, datetime] = field(default_factory=dict)
+    """When each request id was last refused."""
+    _texts: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    """When each number last got each text, through the operations for one number."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def renew_lock(self) -> None:
+        """Create a new lock in a fork: a thread of its parent may have held the old one."""
+        self._lock = threading.Lock()
 
     def send(
         self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str], *, is_single: bool = False
     ) -> dict[str, Any]:
-        """Judge a request to send; take it, or say why not.
+        """Check a request to send, and accept or refuse it.
 
-        With the field ``SANDBOX`` = 1 it is answered and nothing else: neither stored nor charged.
+        With the field ``SANDBOX`` = 1 it is only answered, and neither stored nor charged.
         """
         floor = MIN_BATCH if path_type is SmsType.ADVERTISING else 1 if is_single else self.customer_care_floor
-        code = self._objection(path_type, fields, phones, floor) or self._bar(path_type, fields, phones)
-        if code == 146:
-            return refusal(code) | {"SMSID": self._new_id(None)}
+        code = self._find_objection(path_type, fields, phones, floor) or self._bar(path_type, fields, phones)
         if code:
-            return refusal(code)
-        sms_type = SmsType.ADVERTISING if fields["SMSTYPE"] == "1" else SmsType.CUSTOMER_CARE
+            return self.refuse(fields, code)
         different = tuple(dict.fromkeys(phones))
-        price = tariff.price(fields["CONTENT"], different, self.prices)
+        price = account.price(fields["CONTENT"], different, self.prices)
         request_id = fields.get("REQUESTID")
+        is_rehearsal = fields.get("SANDBOX") == "1"
         now = clock.now()
         with self._lock:
             earlier = self._by_request.get(request_id) if request_id else None
             if earlier and now - earlier.accepted_at < _REPETITION:
-                return refusal(124)
-            if price > self.balance:
-                return refusal(103)
-            accepted = Send(
-                self._new_id(request_id),
-                request_id,
-                fields.get("CAMPAIGNID"),
-                fields["BRANDNAME"],
-                sms_type,
-                fields["CONTENT"],
-                different,
-                price,
-                now,
-                max(now, _send_date(fields.get("SENDDATE")) or now),
-                fields.get("CALLBACKURL"),
-            )
-            if fields.get("SANDBOX") != "1":
-                if self.save is not None:
-                    self.save(accepted)
-                self.take(accepted)
-                if self.report is not None:
-                    self.report(accepted)
-        return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
+                return build_refusal(124) | (self._state(earlier) if is_single else {})
+            kept = self._refused.get(request_id) if request_id else None
+            if kept and now - kept < _REPETITION:
+                return build_refusal(124)
+            text = (phones[0], fields["CONTENT"]) if is_single and self.same_text_pause else None
+            if text in self._texts and (now - self._texts[text]).total_seconds() < self.same_text_pause:
+                code = _REPEATED_TEXT
+            elif price > self.balance:
+                code = 103
+            else:
+                code = 100
+                accepted = Send(
+                    secrets.token_hex(16) if is_rehearsal else self._new_id(request_id),
+                    request_id,
+                    fields.get("CAMPAIGNID"),
+                    fields["BRANDNAME"],
+                    SmsType.ADVERTISING if fields["SMSTYPE"] == "1" else SmsType.CUSTOMER_CARE,
+                    fields["CONTENT"],
+                    different,
+                    price,
+                    now,
+                    max(now, _send_date(fields.get("SENDDATE")) or now),
+                    fields.get("CALLBACKURL"),
+                )
+                if not is_rehearsal:
+                    if self.save is not None:
+                        self.save(accepted)
+                    self.take(accepted)
+                    if text:
+                        self._texts[text] = now
+                    if self.report is not None:
+                        self.report(accepted)
+        if code == 100:
+            return {"CodeResult": "100", "CountRegenerate": 0, "SMSID": accepted.sms_id}
+        return self.refuse(fields, code)
+
+    def refuse(self, fields: Mapping[str, str], code: int | None) -> dict[str, Any]:
+        """Build the refusal of a request to send; with `keeps_refused_ids`, its request id is used up."""
+        request_id = fields.get("REQUESTID")
+        if self.keeps_refused_ids and request_id and self._knows(fields.get("APIKEY", ""), fields.get("SECRETKEY", "")):
+            with self._lock:
+                self._refused.setdefault(request_id, clock.now())
+        if code is None:
+            return {"error": "Invalid request"}
+        if code == _REPEATED_TEXT:
+            return {"error": f"The sandbox sends this number the same text once in {self.same_text_pause:g} seconds"}
+        return build_refusal(code) | ({"SMSID": secrets.token_hex(16)} if code == 146 else {})
 
     def take(self, send: Send) -> None:
-        """Enter a request into the ledger, and charge for it."""
+        """Record an accepted request, and charge for it."""
         self.balance -= send.price
         self.sends[send.sms_id] = send
+        self._taken[send.request_id] += 1
         if send.request_id:
             self._by_request[send.request_id] = send
 
     def get_balance(self, api_key: str, secret_key: str) -> dict[str, Any]:
-        """Tell the balance."""
+        """Return the balance."""
         if not self._knows(api_key, secret_key):
             return {"Balance": 0, "CodeResponse": "101", "ErrorMessage": _WORDS[101]}
-        return {"Balance": self.balance, "CodeResponse": "100", "UserID": 9999}
+        user = {} if self.user_id is None else {"UserID": self.user_id}
+        return {"Balance": self.balance, "CodeResponse": "100"} | user
 
     def status(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
-        """Tell how many messages of a send were delivered so far."""
+        """Return how many messages of a send were delivered so far."""
         if not self._knows(api_key, secret_key):
             return {"CodeResponse": "101", "SMSID": sms_id}
         found = self._recent(sms_id)
@@ -151,7 +182,7 @@ class Gateway:
             "CodeResponse": "100",
             "SMSID": found.sms_id,
             "SendFailed": int((reported & ~delivered).sum()),
-            "SendStatus": 2 if waiting else 5 if reported.all() else 7,
+            "SendStatus": self._send_status(found),
             "SendSuccess": int((reported & delivered).sum()),
             "TotalPrice": float(found.price),
             "TotalReceiver": len(found.phones),
@@ -159,14 +190,14 @@ class Gateway:
         }
 
     def receivers(self, api_key: str, secret_key: str, sms_id: str) -> dict[str, Any]:
-        """Tell what became of each number of a send so far."""
+        """Return the delivery to each number of a send so far."""
         if not self._knows(api_key, secret_key):
-            return _said(101)
+            return _build_answer(101)
         found = self._recent(sms_id)
         if found is None:
-            return _said(105)
+            return _build_answer(105)
         reported, delivered = self.outcomes.reports(found)
-        names, codes = tariff.networks(found.phones)
+        names, codes = account.networks(found.phones)
         rows = zip(found.phones, codes.tolist(), reported.tolist(), (reported & delivered).tolist(), strict=True)
         return {
             "CodeResult": "100",
@@ -183,57 +214,61 @@ class Gateway:
         }
 
     def sent_data(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """List the messages of a period that have gone out, one page of them."""
-        if not self._knows(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))):
-            return _said(101)
-        start, end = (_send_date(str(asked.get(name, ""))) for name in ("From", "To"))
-        page, size = (_count(asked.get(name)) for name in ("Page", "PageSize"))
+        """List one page of the sent messages that were created in a period."""
+        if not self._knows(str(asked.get("APIKEY", "")), str(asked.get("SECRETKEY", ""))):
+            return _build_answer(101)
+        start, end = (_send_date(str(asked.get(name, ""))) for name in ("FROM", "TO"))
+        page, size = (_count(asked.get(name)) for name in ("PAGE", "PAGESIZE"))
         if start is None or end is None or size > _LARGEST_PAGE:
             raise BadRequest("From, To, Page or PageSize is missing or too large")
+        sms_type = str(asked.get("SMSTYPE", ""))
+        if sms_type not in {str(kind.code) for kind in SmsType}:
+            raise UnknownRequest("messages of another SmsType than 1, advertising, and 2, customer care")
         now = clock.now()
         rows = [
             (send, phone, outcome)
             for send in list(self.sends.values())
-            if start <= send.send_at.replace(microsecond=0) <= end
+            if start <= send.accepted_at.replace(microsecond=0) <= end
             and send.send_at <= now
-            and str(send.sms_type.code) == str(asked.get("SmsType"))
+            and str(send.sms_type.code) == sms_type
             for phone, outcome in zip(send.phones, self.outcomes.results(send), strict=True)
         ]
         chosen = rows[(page - 1) * size : page * size]
+        prices = {
+            send.sms_id: self._price_by_number(send) for send in {send.sms_id: send for send, *_ in chosen}.values()
+        }
         return {
             "CodeResult": "100",
             "CountTotal": len(rows),
             "SentData": [
-                {
-                    "Campaign": send.campaign or "",
-                    "Content": send.content,
-                    "Phone": phone,
-                    "ReferenceId": send.sms_id,
-                    "SellPrice": send.price / len(send.phones),
-                    "SendResult": outcome,
-                    "SendStatus": 7 if outcome == NO_REPORT else 5,
-                    "SentTime": f"/Date({int(send.send_at.timestamp() * 1000)}+0700)/",
-                    "SmsId": (page - 1) * size + place + 1,
-                    "SmsType": send.sms_type.code,
-                }
-                for place, (send, phone, outcome) in enumerate(chosen)
+                build_record(
+                    send, phone, outcome, prices[send.sms_id][phone], (page - 1) * size + position + 1, self.looks
+                )
+                for position, (send, phone, outcome) in enumerate(chosen)
             ],
         }
 
+    def _price_by_number(self, send: Send) -> dict[str, int]:
+        """Return what each number of a send costs."""
+        _, codes = account.networks(send.phones)
+        first = {int(code): phone for phone, code in zip(send.phones, codes, strict=True)}
+        of_network = {code: account.price(send.content, [phone], self.prices) for code, phone in first.items()}
+        return {phone: of_network[int(code)] for phone, code in zip(send.phones, codes, strict=True)}
+
     def estimate(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> dict[str, Any]:
-        """Tell what a send would cost."""
-        code = self._objection(path_type, fields, phones, 1)
+        """Return what a send would cost."""
+        code = self._find_objection(path_type, fields, phones, 1)
         if code:
-            return _said(code)
+            return _build_answer(code)
         different = tuple(dict.fromkeys(phones))
-        price = tariff.price(fields["CONTENT"], different, self.prices)
+        price = account.price(fields["CONTENT"], different, self.prices)
         total = float(price) if path_type is SmsType.ADVERTISING else price
         return {"CodeResult": "100", "ErrorMessage": "success", "TotalPrice": total, "TotalReceiver": len(different)}
 
-    def list_brandnames(self, keys: str) -> dict[str, Any]:
-        """List the active brandnames; `keys` are both keys with a slash between."""
-        if keys != f"{self.api_key}/{self.secret_key}":
-            return _said(101)
+    def list_brandnames(self, api_key: str, secret_key: str) -> dict[str, Any]:
+        """List the active brandnames."""
+        if not self._knows(api_key, secret_key):
+            return _build_answer(101)
         listed = [
             {"Brandname": name, "Type": code}
             for name, types in self.registry.brandnames.items()
@@ -243,14 +278,14 @@ class Gateway:
 
     def list_templates(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """List the customer-care templates of a brandname."""
-        if not self._knows(str(asked.get("ApiKey", "")), str(asked.get("SecretKey", ""))):
-            return _said(101)
-        if str(asked.get("SmsType")) != "2":
-            raise BadRequest("SmsType is not 2")
-        brandname = str(asked.get("Brandname", asked.get("BrandName", "")))  # the vendor's sample, and its table
+        if not self._knows(str(asked.get("APIKEY", "")), str(asked.get("SECRETKEY", ""))):
+            return _build_answer(101)
+        if str(asked.get("SMSTYPE")) != "2":
+            raise UnknownRequest("templates of another SmsType than 2, customer care")
+        brandname = str(asked.get("BRANDNAME", ""))
         if SmsType.CUSTOMER_CARE not in self.registry.brandnames.get(brandname, ()):
-            return _said(104)
-        number_of = {name: number for number, name in numbering.GATEWAY_NETWORKS.items()}
+            return _build_answer(104)
+        number_of = {name: number for number, name in numbering_plan.GATEWAY_NETWORKS.items()}
         listed = [
             {"NetworkID": number_of[one.network or ""], "TempContent": one.content, "TempId": one.template_id}
             for one in self.registry.templates.get(brandname, ())
@@ -260,8 +295,8 @@ class Gateway:
     def _knows(self, api_key: str, secret_key: str) -> bool:
         return (api_key, secret_key) == (self.api_key, self.secret_key)
 
-    def _objection(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str], floor: int) -> int:
-        """Find the first code for which a request is refused, whatever else was sent before; 0 if there is none."""
+    def _find_objection(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str], floor: int) -> int:
+        """Find the code for which a request is refused regardless of earlier requests; 0 if none."""
         sms_type = fields.get("SMSTYPE", "")
         brandname = fields.get("BRANDNAME", "")
         objections = [
@@ -283,7 +318,7 @@ class Gateway:
         return code
 
     def _bar(self, path_type: SmsType, fields: Mapping[str, str], phones: Sequence[str]) -> int:
-        """Find the first code for which an account may not send this text to these numbers; 0 if there is none."""
+        """Find the code for which an account may not send this text to these numbers; 0 if none."""
         is_care, brandname = path_type is SmsType.CUSTOMER_CARE, fields["BRANDNAME"]
         registered = self.registry.templates.get(brandname, ())
         if is_care and registered and not fits(fields["CONTENT"], registered):
@@ -292,28 +327,38 @@ class Gateway:
             return 99
         barred = self.registry.unregistered_networks.get(brandname, frozenset())
         if is_care and barred:
-            names, codes = tariff.networks(phones)
+            names, codes = account.networks(phones)
             if barred & {names[code] for code in np.unique(codes) if code >= 0}:
                 return 177
         return 0
 
     def _new_id(self, request_id: str | None) -> str:
-        ids = (hashlib.sha256(f"{self.outcomes.seed}:{request_id!r}:{n}".encode()).hexdigest()[:32] for n in count())
-        return next(sms_id for sms_id in ids if sms_id not in self.sends)
+        """Derive the SMSID of an accepted request from the seed, its request id and how often that id was accepted."""
+        number = self._taken[request_id]
+        return hashlib.sha256(f"{self.outcomes.seed}:{request_id!r}:{number}".encode()).hexdigest()[:32]
+
+    def _state(self, send: Send) -> dict[str, str]:
+        """Return what the operations for one number answer about the first request with the same request id."""
+        return {"SendStatus": str(self._send_status(send))}
+
+    def _send_status(self, send: Send) -> int:
+        if send.send_at > clock.now():
+            return 2
+        return 5 if self.outcomes.reports(send)[0].all() else 7
 
     def _recent(self, sms_id: str) -> Send | None:
         found = self.sends.get(sms_id)
         return found if found and clock.now() - found.accepted_at <= _REMEMBERED else None
 
 
-def refusal(code: int) -> dict[str, Any]:
-    """Write the answer of a send that is refused."""
+def build_refusal(code: int) -> dict[str, Any]:
+    """Build the answer to a refused send."""
     words = _WORDS.get(code, lookup(code).meaning)
     return {"CodeResult": str(code), "CountRegenerate": 0, "ErrorMessage": words}
 
 
-def _said(code: int) -> dict[str, Any]:
-    """Write the answer of a question that is refused."""
+def _build_answer(code: int) -> dict[str, Any]:
+    """Build the answer to a refused query."""
     return {"CodeResult": str(code), "ErrorMessage": _WORDS.get(code, lookup(code).meaning)}
 
 

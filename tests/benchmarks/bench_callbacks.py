@@ -17,12 +17,13 @@ import time
 from pathlib import Path
 
 import esms_frames as ef
-from esms_frames import clock
-from esms_frames.callback import read_callback
-from esms_frames.callback_store import Received
+from esms_frames.base import clock
+from esms_frames.journal.callbacks import Received
+from esms_frames.reporting.callbacks import read_callback
 
 PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from esms_frames.cli import main; main()"
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from esms_frames.apps.cli.main import main; main()"
 )
 QUERY = (
     "SMSID=d533459ee42b2b9525ba9eabf6a8156&SendFailed=0&SendStatus=5&SendSuccess=1&TotalPrice=850.0000&TotalReceiver=1"
@@ -71,8 +72,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.sqlite"
         journal = ef.Journal(path)
-        scope = journal.scope("bench", "sandbox", "bench")
-        token = journal.callback_token(scope)
+        scope = journal._batches.scope("bench", "sandbox", "bench")
+        token = journal._batches.callback_token(scope)
         server = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "callbacks", "--journal", path, "--port", "0"],
             stdout=subprocess.PIPE,
@@ -90,7 +91,7 @@ def main() -> None:
         repeats = min(count, 1000)
         start = time.perf_counter()
         for _ in range(repeats):
-            journal.record_callbacks([Received(scope.id, one, clock.now())])
+            journal._batches.record_callbacks([Received(scope.id, one, clock.now())])
         single = repeats / (time.perf_counter() - start)
         journal.close()
     rate = count / seconds

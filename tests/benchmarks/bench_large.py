@@ -25,7 +25,7 @@ import esms_frames as ef
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-import spellings
+from support import spellings
 
 MB = 2**20
 

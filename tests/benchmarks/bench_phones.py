@@ -21,7 +21,7 @@ import esms_frames as ef
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-import spellings
+from support import spellings
 
 
 def rows(n: int) -> Iterator[Row]:

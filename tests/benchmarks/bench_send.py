@@ -24,7 +24,7 @@ import esms_frames as ef
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-import spellings
+from support import spellings
 
 LATENCY, CONCURRENCY = 0.2, 4
 MESSAGE = ef.Message("Cam on quy khach!", "Baotrixemay")

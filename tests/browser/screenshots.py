@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 import esms_frames as ef
 from browser.servers import CHROMIUM, open_notebook, server, write_notebook
-from esms_frames.widgets.labels import Words
+from esms_frames.apps.forms.text.labels import Words
 
 WIDTHS = (1280, 900)
 TEXT = "Cảm ơn quý khách đã mua hàng tại cửa hàng của chúng tôi. Chúc quý khách một ngày tốt lành!"

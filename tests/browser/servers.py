@@ -17,7 +17,7 @@ import matplotlib as mpl
 import matplotlib.font_manager  # makes that list
 import psutil
 
-STARTED = 90  # seconds within which a server must answer
+STARTED = 180  # seconds within which a server must answer
 
 CHROMIUM = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -145,17 +145,21 @@ def write_notebook(folder, name, *cells):
 
 
 def open_notebook(page, kind, url, name):
-    """Open a notebook of one cell, and run it."""
+    """Open a notebook of one cell, and run it.
+
+    That a page begins to come is all that is waited for: its end comes with the notebook's, after a kernel has started and
+    has run the cell. What a test looks for then says whether it has come.
+    """
     if kind == "voila":
-        page.goto(f"{url}/voila/render/{name}")
+        page.goto(f"{url}/voila/render/{name}", wait_until="commit")
         return
     # On a busy machine JupyterLab says that its server was slow to answer; people close that and go on.
     dialog = page.locator("dialog.jp-Dialog")
     page.add_locator_handler(dialog, dialog.locator(".jp-mod-accept").first.click)
-    page.goto(f"{url}/lab/tree/{name}?reset")
+    page.goto(f"{url}/lab/tree/{name}?reset", wait_until="commit")
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", state="attached")
     prompt = page.locator(".jp-Notebook .jp-InputArea-prompt").first
-    for _ in range(10):  # a kernel that is still starting does not hear it
+    for _ in range(60):  # a kernel that is still starting does not hear it
         page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")
         page.wait_for_timeout(1000)

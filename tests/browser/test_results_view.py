@@ -12,8 +12,8 @@ from browser.looks import NAMELESS, TOO_WIDE
 
 MILLION = """
 import numpy as np
-from esms_frames.columns import category_from_codes, text_dtype
-from esms_frames.results import Status
+from esms_frames.base.columns import category_from_codes, text_dtype
+from esms_frames.reporting.frame import Status
 n = np.arange(1_000_000)
 results = pd.DataFrame({
     "phone": pd.array(np.char.add("09", np.char.zfill(n.astype(str), 8)), dtype=text_dtype()),

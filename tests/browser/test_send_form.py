@@ -12,7 +12,7 @@ import pytest
 
 import esms_frames as ef
 from browser.looks import NAMELESS, TOO_WIDE
-from esms_frames.widgets.labels import Words
+from esms_frames.apps.forms.text.labels import Words
 
 EVERYWHERE = pytest.mark.parametrize("place", ["voila", "lab"], indirect=True)
 VI, EN = Words("vi"), Words("en")
@@ -122,7 +122,7 @@ def test_a_wrong_phone_column_is_told_at_once_and_nothing_can_be_sent(place, set
 
 def test_a_brandname_that_the_gateway_refuses_is_told_before_anything_is_sent(place, setup, sandbox):
     unknown = """
-from esms_frames.widgets import gateway_section
+from esms_frames.apps.forms.sections import gateway as gateway_section
 gateway_section.asked = lambda client: gateway_section.Account(client, client.balance(), None)
 """
     page = place.show(setup + unknown + FORM.format(options="")).page
@@ -136,7 +136,8 @@ gateway_section.asked = lambda client: gateway_section.Account(client, client.ba
 
 @EVERYWHERE
 def test_what_was_cancelled_in_the_middle_is_resumed_by_a_form_of_another_kernel(place, setup, sandbox, capsys):
-    page = place.show(setup + SIXTY_THOUSAND).page
+    own = SIXTY_THOUSAND.replace("client)", 'client, journal=os.environ["ESMS_JOURNAL"])')  # as one visitor's of a page
+    page = place.show(setup + own).page
     write_message(page)
     check(page)
     send = send_button(page, 60_000)
@@ -170,7 +171,7 @@ def test_a_notebook_saved_with_its_widgets_holds_no_key_that_was_typed(place, sa
 import functools, os
 os.environ["ESMS_JOURNAL"] = {str(tmp_path / "notebook.sqlite")!r}
 import esms_frames as ef
-from esms_frames.widgets import gateway_section
+from esms_frames.apps.forms.sections import gateway as gateway_section
 gateway_section.Client = functools.partial(ef.Client, base_url={sandbox.url!r})
 form = ef.SendForm()
 form

@@ -1,0 +1,1 @@
+"""Forms for notebooks: the send form and the view of results."""

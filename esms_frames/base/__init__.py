@@ -1,0 +1,1 @@
+"""The base of all other folders; imports none of them."""

@@ -1,0 +1,1 @@
+"""Plan, send, resume: nobody is texted twice."""

@@ -1,0 +1,1 @@
+"""Forecast what a send would do and cost."""

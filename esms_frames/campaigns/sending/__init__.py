@@ -1,0 +1,1 @@
+"""A run: what is uncertain is settled, then each piece is written down and sent."""

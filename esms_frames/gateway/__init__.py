@@ -1,0 +1,1 @@
+"""The eSMS HTTP API."""

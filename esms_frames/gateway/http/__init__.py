@@ -1,0 +1,1 @@
+"""One HTTP exchange: connections, keys kept secret, and what a failure means."""

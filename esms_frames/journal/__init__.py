@@ -1,0 +1,1 @@
+"""The durable record of every batch, written before anything is sent."""

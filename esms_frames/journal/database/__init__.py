@@ -1,0 +1,1 @@
+"""The journal's database: a SQLite file, or a PostgreSQL server."""

@@ -1,0 +1,1 @@
+"""The messages: texts, their lengths, and the law's rules for advertising."""

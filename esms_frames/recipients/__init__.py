@@ -1,0 +1,1 @@
+"""The recipients: customer files and DataFrames in, an Audience out."""

@@ -1,0 +1,1 @@
+"""Customer files as people have them."""

@@ -1,0 +1,1 @@
+"""Audiences larger than memory, from Dask DataFrames."""

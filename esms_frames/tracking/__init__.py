@@ -1,0 +1,1 @@
+"""Track what became of each message."""
