@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.font_manager  # makes that list
 import psutil
+from support.ports import own_port
 
 STARTED = 180  # seconds within which a server must answer
 
@@ -54,8 +54,7 @@ def server(kind, folder, home):
     home : Path
         An empty folder for everything that it keeps.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = own_port()
     for name, values in _SETTINGS.items():
         file = home / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import pytest
 from lxml import etree
 from support.connecting import KEY, SECRET, certificate, connect
 from support.customers import FIFTY
+from support.ports import own_port
 
 import esms_frames as ef
 from esms_frames.base import addresses
@@ -145,10 +146,8 @@ def test_wrong_keys_are_refused_with_101(sandbox):
 
 
 def test_no_connection_means_nothing_was_sent(message):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        free = taken.getsockname()[1]
     with pytest.raises(ef.Unreachable, match="nothing was sent"):
-        ef.Client(KEY, SECRET, base_url=f"http://127.0.0.1:{free}/").send(message, FIFTY)
+        ef.Client(KEY, SECRET, base_url=f"http://127.0.0.1:{own_port()}/").send(message, FIFTY)
 
 
 def proxy(listener, answer):

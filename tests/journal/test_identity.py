@@ -6,13 +6,13 @@ import socket
 import ssl
 import subprocess
 import time
-from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
 from support.customers import FIFTY, sent
 from support.journals import rows
 from support.live_gateway import LiveGateway
+from support.ports import own_port
 from support.programs import needs
 from support.weight import heavy_after
 
@@ -104,8 +104,8 @@ def test_a_server_that_only_calls_itself_a_sandbox_is_the_live_gateway(script):
 
 def test_a_tunnel_that_takes_over_a_sandboxs_port_gets_not_a_byte_of_a_send(customers, message, journal):
     many = pd.DataFrame({"sdt": [f"09{n:08d}" for n in range(1_000_000, 1_000_600)]})
-    sandbox = ef.Sandbox(balance=10**12).start()
-    port = urlsplit(sandbox.url).port
+    port = own_port()
+    sandbox = ef.Sandbox(port=port, balance=10**12).start()
     client = sandbox.client()
     taken_over = []
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 API_KEY, SECRET_KEY = "ESMS_SANDBOX_API_KEY", "ESMS_SANDBOX_SECRET_KEY"
 """Where the keys come from. Not from ESMS_API_KEY and ESMS_SECRET_KEY, which may be those of a live account."""
 
+NAP = 0.5
+"""Seconds after which the command looks for a Ctrl-C that came just before it fell asleep, and so did not wake it."""
+
 _TYPES = [str(sms_type) for sms_type in SmsType]
 
 
@@ -122,7 +125,7 @@ def sandbox_server(
             _show("ESMS_SECRET_KEY", running.secret_key if secret_key is None else _reference(SECRET_KEY))
             click.echo("\n" + phrase("Press Ctrl-C to stop it."))
             while True:
-                time.sleep(3600)
+                time.sleep(NAP)
         except KeyboardInterrupt:
             click.echo("\n" + phrase("Stopped; {count} messages were taken.", count=len(running.sent)))
 

@@ -4,19 +4,18 @@ import base64
 import io
 import json
 import re
-import socket
 import threading
 import time
 from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from html import unescape
-from urllib.parse import urlsplit
 
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 import pytest
 from support.customers import FIFTY
+from support.ports import own_port
 from support.weight import heavy_after
 
 import esms_frames as ef
@@ -818,15 +817,11 @@ def test_what_the_gateway_refuses_while_sending_is_in_the_results(opened, custom
 
 
 def test_a_run_that_reached_nobody_is_not_called_done(opened, customers):
-    with ef.Sandbox() as sandbox:
+    with ef.Sandbox(port=own_port()) as sandbox:
         form = opened(customers, sandbox.client())
         write(form)
         check(form)
-        port = urlsplit(sandbox.url).port
-    with socket.socket() as taken:  # so that no other server listens there meanwhile; this one does not
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", port))
-        send(form)
+    send(form)
     assert (form.results["status"] == "not_sent").all()
     assert ": 50 not sent." in text_of(form._sending.status)
     assert form._sending.bar.bar_style == "warning"

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from support.ports import own_port
 
 import esms_frames as ef
 from esms_frames.gateway.http import challenge
@@ -89,8 +90,7 @@ def test_whatever_else_answers_is_no_sandbox(serve, monkeypatch, message):
 
 
 def test_where_nobody_listens_it_is_not_decided_and_asked_again(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = own_port()
     client = ef.Client("a", "b", base_url=f"http://127.0.0.1:{port}/MainService.svc/json/")
     assert not client.is_sandbox
     with ef.Sandbox(port=port):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import logging
-import socket
 import threading
 import time
 import traceback
@@ -14,6 +13,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from support.customers import FIFTY
+from support.ports import own_port
 
 import esms_frames as ef
 from esms_frames.gateway.http.secrets import Keys
@@ -61,8 +61,7 @@ def shown(error):
 
 
 def refuse_connections(script):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        script.url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    script.url = f"http://127.0.0.1:{own_port()}/"
 
 
 def echo(script):
