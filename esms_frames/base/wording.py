@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import unicodedata
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 _PLAIN = (str, int, float, date, time, timedelta, type(None))  # datetime is a date
 _LONGEST_SHOWN = 60  # characters
-_MOST_REMEMBERED = 10_000
+_REMEMBERED_AT_LEAST = 10_000  # sentences
 _VIETNAMESE_SEPARATORS = str.maketrans(",.", ".,")
 
 
@@ -82,21 +81,24 @@ class Sentence(str):
         return (self.template,), dict(self.values)
 
 
-_remembered: dict[str, Sentence] = {}
-_remembering = threading.Lock()
+_remembered: list[dict[str, Sentence]] = [{}, {}]
+"""The latest sentences, and those before them."""
 
 
 def _remember(sentence: Sentence) -> None:
-    with _remembering:
-        _remembered.pop(sentence, None)
-        _remembered[str(sentence)] = sentence
-        if len(_remembered) > _MOST_REMEMBERED:
-            del _remembered[next(iter(_remembered))]
+    """Keep a sentence for `recall`, without a lock: one that Ctrl-C left taken would stop all that is said afterwards."""
+    latest = _remembered[0]
+    latest[str(sentence)] = sentence
+    if len(latest) >= _REMEMBERED_AT_LEAST and latest is _remembered[0]:
+        _remembered[:] = [{}, latest]
 
 
 def recall(text: str) -> Sentence:
     """Find the sentence that this process has written as a text; of any other, the text is its own template."""
-    return text if isinstance(text, Sentence) else _remembered.get(text) or Sentence(text)
+    if isinstance(text, Sentence):
+        return text
+    latest, earlier = _remembered
+    return latest.get(text) or earlier.get(text) or Sentence(text)
 
 
 def _kept(value: object) -> object:

@@ -79,10 +79,12 @@ def test_an_error_among_the_values_is_kept_as_its_sentence_without_its_traceback
     assert type(sentence.values["error_text"]) is Sentence
 
 
-def test_no_more_sentences_are_remembered_than_there_is_room_for(monkeypatch):
-    monkeypatch.setattr(wording, "_MOST_REMEMBERED", len(wording._remembered) + 2)
-    first, *_ = [Sentence("sentence number {n}", n=str(n)) for n in range(3)]
-    assert len(wording._remembered) <= wording._MOST_REMEMBERED
-    assert recall("sentence number 2").values == {"n": "2"}
-    assert recall("never written").values == {}
+def test_the_latest_sentences_are_remembered_and_no_more_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(wording, "_REMEMBERED_AT_LEAST", 3)
+    monkeypatch.setattr(wording, "_remembered", [{}, {}])
+    first, *_ = [Sentence("sentence number {n}", n=str(n)) for n in range(10)]
+    assert sum(map(len, wording._remembered)) <= 6
+    for n in (7, 8, 9):
+        assert recall(f"sentence number {n}").values == {"n": str(n)}
+    assert recall("sentence number 0").values == {}
     assert first.values == {"n": "0"}

@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -43,6 +43,8 @@ def parts_of(value):
 def texts_in(value, depth=0):
     """List every text that a debugger, a log handler or a verbose traceback can have of a value, sliced ones too."""
     texts = []
+    if isinstance(value, Future):  # whose lock an interrupt can leave taken: its text, which needs it, never comes
+        return texts
     with suppress(Exception):  # objects that are half made
         if isinstance(value, str):
             texts.append(value[:])
